@@ -1,0 +1,25 @@
+"""What the ops reach the outside through, one file per external system.
+
+`build.py` makes one object per key and hands them to `Definitions(resources=...)`; an override
+replaces the object under its key. Adapters go in as plain objects; only the curation
+configuration can be edited in the launchpad.
+
+=================== ===========================================================================
+key                 object
+=================== ===========================================================================
+`curation`          bound by `jobs.curation.make_jobs(defaults: CurationConfig)`, because the two
+                    jobs differ in it; made by `curation.curation_resource(defaults)`
+`source`            `source.Sources(open_source, open_pexels=None)`;
+                    `open_source(spec: str | None, include: Sequence[str]) -> MediaSource`,
+                    `open_pexels(spec: str) -> PexelsSource`
+`store`             `store.RunStore(objects: ObjectStore, home: Path)`
+`instance`          `instance.instance_resource(instances: Instances, lease_s=600.0)`
+`worker`            `worker.WorkerClient(commands: Commands, argv, env={}, interval_s=0.2)`;
+                    `argv(request_key: str) -> Sequence[str]` is the whole command line
+`selection_service` `selection_service.SelectionClient(service: SelectionService, interval_s=1.0)`
+`lake`              what `publish` takes as `lake`
+`publisher`         `publisher.Publisher(publish, run_url=None)`;
+                    `run_url(run_id: str) -> str` is the address of a run's page, where known
+`progress`          `log -> ProgressSink`; `progress.LoggedProgress` unless something better shows
+=================== ===========================================================================
+"""
