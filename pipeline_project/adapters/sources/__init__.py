@@ -1,0 +1,30 @@
+"""Where media come from. `open_source` picks the adapter from what the user wrote."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline_project.adapters.addresses import path_of
+from pipeline_project.adapters.sources.base import MediaSource
+from pipeline_project.adapters.sources.folder import FolderSource
+from pipeline_project.errors import ConfigError
+from pipeline_project.sample import sample_dir
+
+__all__ = ["MediaSource", "open_source"]
+
+
+def open_source(spec: str | None, include: Sequence[str] = ()) -> MediaSource:
+    """Open a folder or file; None means the bundled sample.
+
+    Raises:
+        ConfigError: there is no such folder or file, or its kind needs more than this machine.
+    """
+    if spec is None:
+        return FolderSource(sample_dir(), include, spec="the bundled sample")
+    if "://" in spec and not spec.startswith("file://"):
+        raise ConfigError(
+            f"Source {spec}: this version reads folders and files. "
+            "Copy the objects to a folder first, and give its path."
+        )
+    if spec.startswith("file://"):
+        return FolderSource(path_of(spec), include, spec=spec)
+    return FolderSource(Path(spec), include, spec=spec)

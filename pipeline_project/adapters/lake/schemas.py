@@ -1,0 +1,204 @@
+"""Every table's columns, key and schema version: the contract with whoever reads the lake.
+
+Each row carries the commit that wrote it, and each key ends with `commit_id`, so that no writer
+ever depends on another's uncommitted rows. Key columns carry Lance's `unenforced-primary-key`
+mark: without it, tools that merge concurrently duplicate rows silently.
+
+Per-datum tables also carry `datum_key`: the rows of a datum count once `datums` holds it as
+`done`. Units stand in the column names; measures keep their own units (see `core/quality`).
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its name, key columns (the commit is always the last), and Arrow schema."""
+
+    name: str
+    key: tuple[str, ...]
+    schema: pa.Schema
+
+
+def _table(name: str, key: str, /, **columns: pa.DataType) -> Table:
+    keys = (*key.split(), "commit_id")
+    fields = [
+        pa.field(column, kind, nullable=column not in keys, metadata=_KEY if column in keys else {})
+        for column, kind in {**columns, "commit_id": pa.string()}.items()
+    ]
+    metadata = {"pipeline_project.schema_version": str(SCHEMA_VERSION)}
+    return Table(name, keys, pa.schema(fields, metadata=metadata))
+
+
+_s, _f, _d, _i, _b = pa.string(), pa.float32(), pa.float64(), pa.int64(), pa.bool_()
+_time = pa.timestamp("us", tz="UTC")
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        # One row per distinct file contents.
+        _table(
+            "media",
+            "sha256",
+            sha256=_s,
+            size_bytes=_i,
+            kind=_s,
+            codec=_s,
+            width_px=_i,
+            height_px=_i,
+            fps=_d,
+            duration_s=_d,
+            declared_frames=_i,
+        ),
+        # Every place where the same bytes were found; with size and fingerprint it is also the
+        # listing cache that spares reading an unchanged file again.
+        _table(
+            "media_sources",
+            "uri sha256",
+            uri=_s,
+            sha256=_s,
+            name=_s,
+            source=_s,
+            size_bytes=_i,
+            fingerprint=_s,
+            attribution=_s,
+            seen_at=_time,
+        ),
+        # The ledger: which stage was run on what, by which code, with what end.
+        _table(
+            "datums",
+            "datum_key",
+            datum_key=_s,
+            stage=_s,
+            stage_version=_s,
+            input_sha256=_s,
+            params=_s,
+            model_sha256=_s,
+            state=_s,
+            rows=_i,
+            error_class=_s,
+            error=_s,
+            duration_s=_d,
+            run_id=_s,
+            code_version=_s,
+            finished_at=_time,
+        ),
+        _table(
+            "frames",
+            "frame_id",
+            frame_id=_s,
+            media_sha256=_s,
+            datum_key=_s,
+            pts=_i,
+            timestamp_s=_d,
+            width_px=_i,
+            height_px=_i,
+            pixels_sha256=_s,
+            phash=pa.uint64(),
+        ),
+        _table("thumbnails", "frame_id", frame_id=_s, datum_key=_s, jpeg=pa.binary()),
+        _table(
+            "scores",
+            "frame_id datum_key",
+            frame_id=_s,
+            datum_key=_s,
+            laplacian_variance=_d,
+            sobel_variance=_d,
+            fft_high_frequency=_d,
+            mean_luma=_d,
+        ),
+        _table(
+            "labels",
+            "frame_id datum_key",
+            frame_id=_s,
+            datum_key=_s,
+            label=_s,
+            p_sharp=_f,
+            p_blur=_f,
+            p_moire=_f,
+        ),
+        # One row per selection: what was asked, of what, by whom.
+        _table(
+            "selection_sets",
+            "selection_id",
+            selection_id=_s,
+            dataset=_s,
+            set_key=_s,
+            candidates_sha256=_s,
+            space=_s,
+            config=_s,
+            pool_version=_s,
+            engine=_s,
+            run_id=_s,
+            counts=_s,
+            created_at=_time,
+        ),
+        _table(
+            "selections",
+            "selection_id frame_id",
+            selection_id=_s,
+            frame_id=_s,
+            rank=_i,
+            reason=_s,
+            file_name=_s,
+        ),
+        # Every frame that a selection looked at, what became of it, and where it lies on the map.
+        _table(
+            "candidates",
+            "selection_id frame_id",
+            selection_id=_s,
+            frame_id=_s,
+            media_sha256=_s,
+            outcome=_s,
+            map_x=_f,
+            map_y=_f,
+        ),
+        _table(
+            "duplicates",
+            "selection_id frame_id",
+            selection_id=_s,
+            group_id=_s,
+            frame_id=_s,
+            keeper=_b,
+            kind=_s,
+        ),
+        # Judgements: a measure crossed a threshold.
+        _table(
+            "exclusions",
+            "selection_id frame_id judgement",
+            selection_id=_s,
+            frame_id=_s,
+            judgement=_s,
+            measure=_s,
+            value=_d,
+            threshold=_d,
+        ),
+        # Errors: a file could not be used, or (damaged) only in part.
+        _table(
+            "rejects",
+            "uri stage error_class",
+            uri=_s,
+            name=_s,
+            sha256=_s,
+            stage=_s,
+            error_class=_s,
+            message=_s,
+            damaged=_b,
+            run_id=_s,
+        ),
+    )
+}
+
+
+def embeddings_table(space: str, dim: int) -> Table:
+    """One table per embedding space, so that vectors of two spaces can never be mixed.
+
+    Its vectors are float32 of unit length, shape (dim,).
+    """
+    name = "embeddings_" + "".join(c if c.isalnum() else "_" for c in space)
+    return _table(name, "frame_id", frame_id=_s, datum_key=_s, vector=pa.list_(_f, dim))

@@ -1,0 +1,111 @@
+"""A folder, or one file, on a disk that the worker can read."""
+
+import contextlib
+import os
+from collections.abc import Iterator, MutableSequence, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pipeline_project.adapters.addresses import path_of
+from pipeline_project.core.records import MediaRef
+from pipeline_project.errors import ConfigError, MediaUnreadable
+
+VIDEO_SUFFIXES = frozenset(
+    ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .ts .mts .m2ts .3gp .wmv .flv .ogv .mxf".split()
+)
+IMAGE_SUFFIXES = frozenset(".jpg .jpeg .png .tif .tiff .bmp .webp .gif .jp2 .ppm .pgm".split())
+MEDIA_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES
+
+
+class FolderSource:
+    """Lists media files below a folder by their suffix; what they are is for the reader to say.
+
+    Files of other types, hidden files, and links that lead to folders are left out.
+
+    Args:
+        path: a folder or a file.
+        include: glob patterns on the path below the folder (`*` also crosses folders); a file
+            that matches one is listed whatever its suffix. Empty means every media suffix.
+        spec: the source as the user wrote it.
+    """
+
+    def __init__(self, path: Path, include: Sequence[str] = (), spec: str | None = None) -> None:
+        self._path = path.expanduser().absolute()
+        self._include = tuple(include)
+        self._spec = spec if spec is not None else str(path)
+        self._ignored = 0
+        if not self._path.exists():
+            raise ConfigError(
+                f"Looking for media in {self._path}: there is no such file or folder. "
+                "Check the path."
+            )
+
+    @property
+    def spec(self) -> str:
+        """The source as the user wrote it."""
+        return self._spec
+
+    @property
+    def ignored(self) -> int:
+        """Objects that the last listing left out: other file types, or not in `include`."""
+        return self._ignored
+
+    def list(self) -> Iterator[MediaRef]:
+        """Yield the media files, ordered by path, without reading any of them."""
+        self._ignored = 0
+        if not self._path.is_dir():
+            yield self._ref(self._path, self._path.name)
+            return
+        unlisted: MutableSequence[Path] = []
+        for path in self._walk(unlisted):
+            relative = path.relative_to(self._path).as_posix()
+            if self._wanted(relative):
+                yield self._ref(path, relative)
+            else:
+                self._ignored += 1
+        for folder in unlisted:  # listed as if a file, so that the run rejects it by name
+            yield self._ref(folder, folder.relative_to(self._path).as_posix())
+
+    @contextlib.contextmanager
+    def fetch(self, uri: str) -> Iterator[Path]:
+        """Give the file itself: nothing is copied."""
+        path = path_of(uri)
+        if not path.exists():
+            raise MediaUnreadable(
+                f"Reading {path}: it is not there (any more). Was it moved or deleted?"
+            )
+        yield path
+
+    def _walk(self, unlisted: MutableSequence[Path]) -> Iterator[Path]:
+        def refused(error: OSError) -> None:
+            folder = Path(error.filename)
+            if folder == self._path:
+                raise ConfigError(
+                    f"Listing {folder}: {error.strerror}. Give it read permission."
+                ) from error
+            unlisted.append(folder)
+
+        for parent, folders, names in os.walk(self._path, onerror=refused):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                if not name.startswith("."):
+                    yield Path(parent) / name
+
+    def _wanted(self, relative: str) -> bool:
+        if self._include:
+            return any(fnmatchcase(relative, pattern) for pattern in self._include)
+        return Path(relative).suffix.lower() in MEDIA_SUFFIXES
+
+    def _ref(self, path: Path, relative: str) -> MediaRef:
+        try:
+            stat = path.stat()
+            size, fingerprint = stat.st_size, str(stat.st_mtime_ns)
+        except OSError:  # a dangling link: listed, so that the run can say why it is rejected
+            size, fingerprint = 0, ""
+        return MediaRef(
+            uri=path.as_uri(),
+            name=os.fsencode(relative).decode("utf-8", "backslashreplace"),
+            source=self._spec,
+            size_bytes=size,
+            fingerprint=fingerprint,
+        )
