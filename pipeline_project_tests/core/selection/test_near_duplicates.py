@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from pipeline_project.core.selection.near_duplicates import FrameFeatures, find_duplicates
+
+
+def features(vectors, *, pixels=None, phash=None, source=None, rank=None) -> FrameFeatures:
+    vectors = np.asarray(vectors, np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    count = len(vectors)
+    spread = np.random.default_rng(0).integers(0, 2**64, count, dtype=np.uint64)
+    return FrameFeatures(
+        pixels_sha256=pixels or [str(row) for row in range(count)],
+        phash=np.asarray(phash, np.uint64) if phash is not None else spread,
+        source=source or ["a"] * count,
+        vectors=vectors,
+        rank=np.asarray(rank if rank is not None else np.zeros(count), np.float64),
+    )
+
+
+APART = np.eye(4)
+
+
+def test_frames_that_differ_are_no_duplicates():
+    assert find_duplicates(features(APART), min_cosine=0.9) == {}
+
+
+def test_equal_pixels_are_exact_duplicates_whatever_their_file():
+    given = features(APART, pixels=["p", "q", "p", "r"], source=["a", "b", "c", "d"])
+    assert find_duplicates(given, min_cosine=0.9) == {2: (0, "exact")}
+
+
+def test_close_perceptual_hashes_bind_within_one_file_only():
+    hashes = [0, 0b11, 0b11, 2**64 - 1]
+    given = features(APART, phash=hashes, source=["a", "a", "b", "a"])
+    assert find_duplicates(given, min_cosine=0.9) == {1: (0, "perceptual")}
+
+
+def test_close_vectors_bind_across_files():
+    given = features([[1, 0], [1, 0.01], [0, 1]], source=["a", "b", "c"])
+    assert find_duplicates(given, min_cosine=0.99) == {1: (0, "embedding")}
+
+
+def test_the_sharpest_stands_for_the_group():
+    given = features([[1, 0], [1, 0.01], [1, 0.02]], rank=[1, 3, 2])
+    assert find_duplicates(given, min_cosine=0.99) == {0: (1, "embedding"), 2: (1, "embedding")}
+
+
+def test_a_slow_pan_does_not_chain_into_one_group():
+    angles = np.linspace(0, np.pi / 2, 46)  # 2 degrees from frame to frame
+    given = features(np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    found = find_duplicates(given, min_cosine=float(np.cos(np.radians(5))))
+    keepers = set(range(46)) - set(found)
+    assert len(keepers) >= 10
+    for row, (keeper, _) in found.items():
+        assert np.degrees(abs(angles[row] - angles[keeper])) <= 5.001
+
+
+@pytest.mark.parametrize("count", [1023, 1024, 2500])
+def test_groups_do_not_depend_on_how_rows_fall_into_blocks(count):
+    places = np.random.default_rng(3).normal(size=(50, 8))
+    rows = places[np.arange(count) % 50]
+    found = find_duplicates(features(rows), min_cosine=0.9999)
+    assert {keeper for keeper, _ in found.values()} == set(range(50))
+    assert len(found) == count - 50
+
+
+def test_no_frames_have_no_duplicates():
+    empty = FrameFeatures([], np.empty(0, np.uint64), [], np.empty((0, 4), np.float32), np.empty(0))
+    assert find_duplicates(empty, min_cosine=0.9) == {}
