@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from pipeline_project.adapters.commands.base import CommandState, Commands, CommandStatus
+from pipeline_project.adapters.commands.base import Commands, CommandState, CommandStatus
 from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.adapters.selection_service.base import (
     SelectionOutcome,
