@@ -44,3 +44,8 @@ class EmbedderContract:
         before = picture.copy()
         embedder.embed([picture])
         assert np.array_equal(picture, before)
+
+    def test_a_prepared_picture_gives_the_same_vector(self, embedder):
+        batch = pictures(4)
+        prepared = [embedder.prepare(each) for each in batch]
+        assert np.array_equal(embedder.embed(prepared), embedder.embed(batch))

@@ -18,6 +18,13 @@ class ImageEmbedder(Protocol):
         """The space of its vectors."""
         ...
 
+    def prepare(self, pixels: Pixels) -> Pixels:
+        """Shrink a picture to what the model looks at, so that a waiting batch stays small.
+
+        Embedding the result gives the same vector as embedding the picture.
+        """
+        ...
+
     def embed(self, batch: Sequence[Pixels]) -> npt.NDArray[np.float32]:
         """Embed pictures.
 

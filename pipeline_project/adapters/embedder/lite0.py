@@ -46,14 +46,17 @@ class Lite0Embedder:
             duplicate_cosine=_DUPLICATE_COSINE,
         )
 
+    def prepare(self, pixels: Pixels) -> Pixels:
+        """Shrink a picture to the 224x224 that the model looks at."""
+        return cv2.resize(pixels, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]  # uint8 in, uint8 out
+
     def embed(self, batch: Sequence[Pixels]) -> npt.NDArray[np.float32]:
         """Embed pictures: (n, 1280), float32, rows of unit length."""
         if not batch:
             return np.empty((0, _DIM), np.float32)
         images = np.empty((len(batch), _SIDE_PX, _SIDE_PX, 3), np.float32)
         for row, pixels in enumerate(batch):
-            small = cv2.resize(pixels, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA)
-            np.subtract(small, 127.0, out=images[row], casting="unsafe")
+            np.subtract(self.prepare(pixels), 127.0, out=images[row], casting="unsafe")
         images /= 128.0
         planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
         features = np.asarray(self._session.run(None, {"x": planes})[0], np.float32)

@@ -12,6 +12,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _POLL_S = 0.1
+_END_S = 5.0  # a thread amid a long call is left to end by itself
 
 
 class ThreadEngine:
@@ -73,4 +74,4 @@ class ThreadEngine:
         finally:
             ended.set()
             for thread in threads:
-                thread.join()
+                thread.join(_END_S)

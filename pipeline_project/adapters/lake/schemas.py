@@ -181,10 +181,11 @@ TABLES: dict[str, Table] = {
         # Errors: a file could not be used, or (damaged) only in part.
         _table(
             "rejects",
-            "uri stage error_class",
+            "uri datum_key error_class",
             uri=_s,
             name=_s,
             sha256=_s,
+            datum_key=_s,
             stage=_s,
             error_class=_s,
             message=_s,

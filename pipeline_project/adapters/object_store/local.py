@@ -26,13 +26,6 @@ class LocalObjectStore:
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
         self._hidden = self._root / _HIDDEN
-        try:
-            self._hidden.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(
-                f"Opening the object store in {self._root}: {error.strerror}. "
-                "Choose a folder that can be written with --home or PIPELINE_HOME."
-            ) from error
 
     @property
     def root(self) -> str:
@@ -159,6 +152,7 @@ class LocalObjectStore:
     @contextlib.contextmanager
     def _temporary(self, key: str) -> Iterator[Path]:
         with self._writing(key):
+            self._hidden.mkdir(parents=True, exist_ok=True)
             self.path(key).parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self._hidden)
             os.close(handle)
@@ -182,6 +176,7 @@ class LocalObjectStore:
     def _locked(self, key: str) -> Iterator[None]:
         """Hold the lock that all writers of this key on this machine share."""
         name = hashlib.sha256(key.encode()).hexdigest()[:2]
+        self._hidden.mkdir(parents=True, exist_ok=True)
         with (self._hidden / f"lock-{name}").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator, MutableSequence, Sequence
+from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -15,6 +16,21 @@ VIDEO_SUFFIXES = frozenset(
 )
 IMAGE_SUFFIXES = frozenset(".jpg .jpeg .png .tif .tiff .bmp .webp .gif .jp2 .ppm .pgm".split())
 MEDIA_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES
+
+
+@contextlib.contextmanager
+def fetch_file(uri: str) -> Iterator[Path]:
+    """Give a `file:///` address's own file for the time of the `with` block.
+
+    Raises:
+        MediaUnreadable: it is not there.
+    """
+    path = path_of(uri)
+    if not path.exists():
+        raise MediaUnreadable(
+            f"Reading {path}: it is not there (any more). Was it moved or deleted?"
+        )
+    yield path
 
 
 class FolderSource:
@@ -66,15 +82,9 @@ class FolderSource:
         for folder in unlisted:  # listed as if a file, so that the run rejects it by name
             yield self._ref(folder, folder.relative_to(self._path).as_posix())
 
-    @contextlib.contextmanager
-    def fetch(self, uri: str) -> Iterator[Path]:
+    def fetch(self, uri: str) -> AbstractContextManager[Path]:
         """Give the file itself: nothing is copied."""
-        path = path_of(uri)
-        if not path.exists():
-            raise MediaUnreadable(
-                f"Reading {path}: it is not there (any more). Was it moved or deleted?"
-            )
-        yield path
+        return fetch_file(uri)
 
     def _walk(self, unlisted: MutableSequence[Path]) -> Iterator[Path]:
         def refused(error: OSError) -> None:

@@ -17,7 +17,7 @@ def project(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """
     if len(vectors) == 0:
         return np.zeros((0, 2), np.float32)
-    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    centred = vectors - vectors.mean(axis=0)
     if len(vectors) < vectors.shape[1]:
         left, scale, _ = np.linalg.svd(centred, full_matrices=False)
         places = left[:, :2] * scale[:2]

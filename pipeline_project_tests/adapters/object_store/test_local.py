@@ -20,4 +20,4 @@ class TestLocalObjectStore(ObjectStoreContract):
     def test_a_root_that_cannot_be_made_is_a_clear_error(self, tmp_path):
         (tmp_path / "file").write_text("in the way")
         with pytest.raises(StoreError, match="--home"):
-            LocalObjectStore(tmp_path / "file" / "store")
+            LocalObjectStore(tmp_path / "file" / "store").put("a", b"1")

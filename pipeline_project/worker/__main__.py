@@ -1,0 +1,110 @@
+"""The program that runs beside the data: `python -m pipeline_project.worker`."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from dagster_pipes import open_dagster_pipes
+
+from pipeline_project.adapters.addresses import path_of
+from pipeline_project.adapters.embedder.lite0 import Lite0Embedder
+from pipeline_project.adapters.engine.threads import ThreadEngine
+from pipeline_project.adapters.lake.lance import LanceLake
+from pipeline_project.adapters.media.reader import LocalMediaReader
+from pipeline_project.adapters.object_store.local import LocalObjectStore
+from pipeline_project.adapters.sources.folder import fetch_file
+from pipeline_project.core.quality.classifier import classifier
+from pipeline_project.errors import PipelineError
+from pipeline_project.worker.parts import Parts
+from pipeline_project.worker.progress import LineProgress, PipesProgress, Progress
+from pipeline_project.worker.request import (
+    WorkerRequest,
+    WorkerResult,
+    listing_key,
+    load_listing,
+    result_key,
+)
+from pipeline_project.worker.run import run
+
+_PIPES_VARIABLE = "DAGSTER_PIPES_CONTEXT"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the request that lies in the store; exit code 0 done, 1 failed, 2 wrong use."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline_project.worker")
+    parser.add_argument("--root", required=True, help="address of the home, file:///...")
+    parser.add_argument("--request", required=True, help="key of the request in the store")
+    parser.add_argument(
+        "--end-with-stdin",
+        action="store_true",
+        help="end when standard input closes: whoever started this worker is gone",
+    )
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    if options.end_with_stdin:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
+    try:
+        if _PIPES_VARIABLE in os.environ:
+            with open_dagster_pipes() as pipes:
+                work(options.root, options.request, PipesProgress(pipes))
+        else:
+            work(options.root, options.request, LineProgress())
+    except PipelineError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; finished files are kept.", file=sys.stderr, flush=True)
+        return 130
+    return 0
+
+
+def work(root: str, key: str, progress: Progress) -> WorkerResult:
+    """Read a run's request, do it, and leave its result in the store."""
+    home = path_of(root)
+    store = LocalObjectStore(home / "store")
+    request = WorkerRequest.model_validate_json(store.get(key))
+    refs = list(load_listing(store.get(listing_key(request.run_id))))
+    result = run(request, refs, local_parts(home, store, request, len(refs), progress))
+    store.put(result_key(request.run_id), result.model_dump_json(indent=1).encode())
+    return result
+
+
+def local_parts(
+    home: Path, store: LocalObjectStore, request: WorkerRequest, files: int, progress: Progress
+) -> Parts:
+    """Assemble a worker for this machine; processors are shared out among the files."""
+    processors = os.cpu_count() or 1
+    files_at_once = max(1, min(request.config.limits.threads or processors, files))
+    threads_per_file = max(1, processors // files_at_once)
+    lake = home / "lake"
+    return Parts(
+        lake=LanceLake(lake.as_uri(), LocalObjectStore(lake)),
+        store=store,
+        fetch=fetch_file,
+        reader=LocalMediaReader(threads=threads_per_file),
+        engine=ThreadEngine(files_at_once),
+        classifier=classifier(request.config.quality.classifier),
+        embedder=Lite0Embedder(threads=threads_per_file),
+        progress=progress,
+    )
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Turn SIGTERM into the interrupt that Python code can clean up after."""
+    raise KeyboardInterrupt
+
+
+def _end_with_stdin() -> None:
+    """Interrupt this process when its standard input closes."""
+    while sys.stdin.buffer.read(1024):
+        continue
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Gathers rows, writes them in large pieces, and commits finished work now and then."""
+
+import time
+from collections.abc import Callable
+
+from pipeline_project.adapters.lake.base import Commit, Lake, LakeWriter
+from pipeline_project.worker.ledger import Rows
+
+_FLUSH_ROWS = 4_000  # large enough for few table fragments, small enough for a few MB of memory
+
+
+class Checkpoints:
+    """The run's way into the lake.
+
+    A commit in the middle of a file is harmless: its rows count only once the ledger's line for
+    the file, which comes last, is committed too.
+
+    Args:
+        lake: where rows go.
+        run_id: named in the commits.
+        interval_s: finished work is committed at least this often.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        *,
+        run_id: str,
+        interval_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._lake = lake
+        self._run_id = run_id
+        self._interval_s = interval_s
+        self._clock = clock
+        self._committed_at = clock()
+        self._waiting = Rows()
+        self._writer: LakeWriter | None = None
+        self.last: Commit | None = None
+
+    def take(self, rows: Rows) -> None:
+        """Take rows; write them when there are many, commit when it is time."""
+        self._waiting.take(rows)
+        if self._waiting.count() >= _FLUSH_ROWS:
+            self._flush()
+        if self._clock() - self._committed_at >= self._interval_s:
+            self.commit("checkpoint")
+
+    def commit(self, message: str) -> None:
+        """Make everything taken so far visible; without rows nothing happens."""
+        self._flush()
+        if self._writer is not None:
+            self.last = self._writer.commit(message)
+            self._writer = None
+        self._committed_at = self._clock()
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, Rows()
+        for table, rows in waiting.by_table.values():
+            if rows and self._writer is None:
+                self._writer = self._lake.begin(run_id=self._run_id)
+            if rows and self._writer is not None:
+                self._writer.append(table, rows)

@@ -1,0 +1,255 @@
+"""The frame stages of one file: sample, score, classify, embed, in one pass over its frames.
+
+Frames are decoded once and streamed: what is held at any moment is one frame and one batch of
+shrunken ones, whatever the length of the video.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from pipeline_project.adapters.embedder.base import ImageEmbedder
+from pipeline_project.adapters.lake.schemas import TABLES, Table, embeddings_table
+from pipeline_project.adapters.media.base import MediaReader, OpenMedia
+from pipeline_project.core.hashing import perceptual_hash, pixels_sha256
+from pipeline_project.core.quality.classifier import GaussianNaiveBayes
+from pipeline_project.core.quality.registry import measure_frame
+from pipeline_project.core.records import Frame, Pixels, frame_id
+from pipeline_project.errors import MediaError, MediaTooSmall
+from pipeline_project.worker.identify import Fetch, KnownMedia
+from pipeline_project.worker.ledger import Rows, datum_row, frame_datum_rows, reject_row
+from pipeline_project.worker.stages import THUMBNAIL_WIDTH_PX, FrameKeys, Stages
+
+_THUMBNAIL_QUALITY = 82
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTask:
+    """One file and the frame stages it still lacks."""
+
+    media: KnownMedia
+    keys: FrameKeys
+    missing: frozenset[str]
+
+
+@dataclass(slots=True)
+class FrameProgress:
+    """What one batch of a file brought: rows, frames looked at, seconds per stage."""
+
+    task: FrameTask
+    rows: Rows = field(default_factory=Rows)
+    frames: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    finished: bool = False
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FrameStages:
+    """Runs the frame stages; safe to use from several threads."""
+
+    stages: Stages
+    fetch: Fetch
+    reader: MediaReader
+    classifier: GaussianNaiveBayes
+    embedder: ImageEmbedder
+    run_id: str
+
+    def run(self, task: FrameTask) -> Iterator[FrameProgress]:
+        """Work through one file, batch by batch; a file that fails ends with its reject row."""
+        spent = dict.fromkeys(("sample", "score", "classify", "embed"), 0.0)
+        frames = 0
+        try:
+            with self.fetch(task.media.ref.uri) as path, self.reader.open(path) as media:
+                self._check_size(media)
+                for batch in self._batches(media, task, spent):
+                    frames += batch.frames
+                    yield batch
+                yield self._end(task, media, frames, spent)
+        except MediaError as error:
+            yield self._failure(task, error, spent)
+
+    def _check_size(self, media: OpenMedia) -> None:
+        least = self.stages.config.quality.min_side_px
+        info = media.info
+        if min(info.width_px, info.height_px) < least:
+            raise MediaTooSmall(
+                f"Measuring a picture of {info.width_px}x{info.height_px} px: the least side is "
+                f"{least} px (quality.min_side_px)."
+            )
+
+    def _batches(
+        self, media: OpenMedia, task: FrameTask, spent: dict[str, float]
+    ) -> Iterator[FrameProgress]:
+        size = self.stages.config.embedding.batch_size
+        batch = FrameProgress(task)
+        waiting: list[tuple[str, Pixels]] = []
+        frames = media.frames(self.stages.config.sampling)
+        while True:
+            with _Clock(spent, "sample"):
+                frame = next(frames, None)
+            if frame is None:
+                break
+            name = frame_id(task.media.sha256, frame.pts)
+            self._look_at(frame, name, batch, spent)
+            if "embed" in task.missing:
+                with _Clock(spent, "embed"):
+                    waiting.append((name, self.embedder.prepare(frame.pixels)))
+            batch.frames += 1
+            if batch.frames >= size:
+                self._embed(waiting, batch, spent)
+                yield batch
+                batch, waiting = FrameProgress(task), []
+        self._embed(waiting, batch, spent)
+        yield batch
+
+    def _look_at(
+        self, frame: Frame, name: str, batch: FrameProgress, spent: dict[str, float]
+    ) -> None:
+        task = batch.task
+        if "sample" in task.missing:
+            with _Clock(spent, "sample"):
+                thumbnail = {
+                    "frame_id": name,
+                    "datum_key": task.keys.sample,
+                    "jpeg": _thumbnail(frame.pixels),
+                }
+                batch.rows.add(TABLES["frames"], _frame_row(frame, name, task))
+                batch.rows.add(TABLES["thumbnails"], thumbnail)
+        if not task.missing & {"score", "classify"}:
+            return
+        with _Clock(spent, "score"):
+            measures = measure_frame(frame.pixels)
+        if "score" in task.missing:
+            row = {"frame_id": name, "datum_key": task.keys.score, **measures}
+            batch.rows.add(TABLES["scores"], row)
+        if "classify" in task.missing:
+            with _Clock(spent, "classify"):
+                verdict = self.classifier.classify(measures)
+            row = {
+                "frame_id": name,
+                "datum_key": task.keys.classify,
+                "label": verdict.label,
+                "p_sharp": verdict.p_sharp,
+                "p_blur": verdict.p_blur,
+                "p_moire": verdict.p_moire,
+            }
+            batch.rows.add(TABLES["labels"], row)
+
+    def _embed(
+        self, waiting: list[tuple[str, Pixels]], batch: FrameProgress, spent: dict[str, float]
+    ) -> None:
+        if not waiting:
+            return
+        with _Clock(spent, "embed"):
+            vectors = self.embedder.embed([pixels for _, pixels in waiting])
+        table = embeddings_of(self.embedder)
+        for (name, _), vector in zip(waiting, vectors, strict=True):
+            row = {"frame_id": name, "datum_key": batch.task.keys.embed, "vector": vector}
+            batch.rows.add(table, row)
+
+    def _end(
+        self, task: FrameTask, media: OpenMedia, frames: int, spent: dict[str, float]
+    ) -> FrameProgress:
+        inputs = {
+            "sample": (task.keys.sample, task.media.sha256),
+            "score": (task.keys.score, task.keys.sample),
+            "classify": (task.keys.classify, task.keys.score),
+            "embed": (task.keys.embed, task.keys.sample),
+        }
+        made = {
+            stage: (key, given, frames, spent[stage])
+            for stage, (key, given) in inputs.items()
+            if stage in task.missing
+        }
+        end = FrameProgress(task, seconds=spent, finished=True)
+        kind = task.media.info.kind
+        end.rows.add(TABLES["datums"], *frame_datum_rows(self.stages, kind, made, self.run_id))
+        if "sample" in task.missing:
+            for damage in media.damage:
+                end.rows.add(
+                    TABLES["rejects"],
+                    self._reject(task, damage.error_class, damage.message, damaged=True),
+                )
+        return end
+
+    def _failure(
+        self, task: FrameTask, error: MediaError, spent: dict[str, float]
+    ) -> FrameProgress:
+        end = FrameProgress(task, seconds=spent, finished=True, failed=True)
+        row = datum_row(
+            key=task.keys.sample,
+            stage="sample",
+            input_sha256=task.media.sha256,
+            run_id=self.run_id,
+            params=self.stages.params("sample", task.media.info.kind),
+            duration_s=spent["sample"],
+            error=error,
+        )
+        end.rows.add(TABLES["datums"], row)
+        reject = self._reject(task, type(error).__name__, str(error), damaged=False)
+        end.rows.add(TABLES["rejects"], reject)
+        return end
+
+    def _reject(
+        self, task: FrameTask, error_class: str, message: str, *, damaged: bool
+    ) -> dict[str, object]:
+        return reject_row(
+            uri=task.media.ref.uri,
+            name=task.media.ref.name,
+            sha256=task.media.sha256,
+            stage="sample",
+            key=task.keys.sample,
+            error_class=error_class,
+            message=message,
+            damaged=damaged,
+            run_id=self.run_id,
+        )
+
+
+def embeddings_of(embedder: ImageEmbedder) -> Table:
+    """The table of an embedder's space; a changed model gets a table of its own."""
+    space = embedder.space
+    return embeddings_table(f"{space.name}_{space.weights_sha256[:8]}", space.dim)
+
+
+class _Clock:
+    """Adds the seconds spent inside the `with` block to one stage."""
+
+    def __init__(self, spent: dict[str, float], stage: str) -> None:
+        self._spent = spent
+        self._stage = stage
+
+    def __enter__(self) -> None:
+        self._from = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._spent[self._stage] += time.perf_counter() - self._from
+
+
+def _frame_row(frame: Frame, name: str, task: FrameTask) -> dict[str, object]:
+    height, width = frame.pixels.shape[:2]
+    return {
+        "frame_id": name,
+        "media_sha256": task.media.sha256,
+        "datum_key": task.keys.sample,
+        "pts": frame.pts,
+        "timestamp_s": frame.timestamp_s,
+        "width_px": width,
+        "height_px": height,
+        "pixels_sha256": pixels_sha256(frame.pixels),
+        "phash": perceptual_hash(frame.pixels),
+    }
+
+
+def _thumbnail(pixels: Pixels) -> bytes:
+    height, width = pixels.shape[:2]
+    scale = min(1.0, THUMBNAIL_WIDTH_PX / width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    options = [cv2.IMWRITE_JPEG_QUALITY, _THUMBNAIL_QUALITY]
+    bgr = np.ascontiguousarray(small[:, :, ::-1])
+    return bytes(cv2.imencode(".jpg", bgr, options)[1])

@@ -1,0 +1,263 @@
+"""Which contents a listing holds: hash what is new, read its headers, skip what is known.
+
+A file is read once: as long as its address, size and fingerprint stay the same, its hash comes
+from `media_sources`.
+"""
+
+import hashlib
+import json
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from pipeline_project.adapters.engine.base import Engine
+from pipeline_project.adapters.lake.base import Lake
+from pipeline_project.adapters.lake.schemas import TABLES
+from pipeline_project.adapters.media.base import MediaReader
+from pipeline_project.core.records import MediaInfo, MediaRef
+from pipeline_project.errors import MediaEmpty, MediaError, MediaUnreadable
+from pipeline_project.worker.ledger import Rows, datum_row, read_states, reject_row
+from pipeline_project.worker.progress import Progress
+from pipeline_project.worker.stages import probe_key
+
+_CHUNK_BYTES = 1 << 20
+
+
+class Fetch(Protocol):
+    """Gives an object's bytes as a local file."""
+
+    def __call__(self, uri: str) -> AbstractContextManager[Path]:
+        """Hold the file for the time of the `with` block."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMedia:
+    """One distinct contents of the listing, under its first name."""
+
+    sha256: str
+    ref: MediaRef
+    info: MediaInfo
+
+
+@dataclass(slots=True)
+class Identified:
+    """What a listing turned out to hold.
+
+    Attributes:
+        media: distinct usable contents, in the order of the listing.
+        listed: files listed.
+        hashed: files whose bytes were read now.
+        hashes: every distinct contents, usable or not.
+        names: how many listed files hold each contents.
+        failed: files that could not be read, or are no media.
+        rows: for the lake.
+    """
+
+    media: list[KnownMedia] = field(default_factory=list)
+    listed: int = 0
+    hashed: int = 0
+    hashes: set[str] = field(default_factory=set)
+    names: dict[str, int] = field(default_factory=dict)
+    failed: int = 0
+    rows: Rows = field(default_factory=Rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """What one look at a file brought."""
+
+    ref: MediaRef
+    sha256: str = ""
+    info: MediaInfo | None = None
+    error: MediaError | None = None
+
+
+def identify(
+    refs: Iterable[MediaRef],
+    *,
+    lake: Lake,
+    fetch: Fetch,
+    reader: MediaReader,
+    engine: Engine,
+    progress: Progress,
+    run_id: str,
+    rehash: bool = False,
+) -> Identified:
+    """Find the contents behind a listing.
+
+    Args:
+        refs: the listing.
+        lake: what is known already.
+        fetch: gives the bytes of a listed file.
+        reader: reads headers.
+        engine: reads several files at once.
+        progress: told after each file.
+        run_id: named in the rows.
+        rehash: read every file again, whatever its size and fingerprint say.
+    """
+    listing = list(refs)
+    known = {} if rehash else _known_hashes(lake, listing)
+    infos = _known_infos(lake, set(known.values()))
+    states = read_states(lake, {probe_key(sha256) for sha256 in known.values()})
+    visits: dict[str, _Visit] = {}
+    unread: list[MediaRef] = []
+    for ref in listing:
+        sha256 = known.get(_cache_key(ref))
+        if sha256 and states.get(probe_key(sha256)):
+            visits[ref.uri] = _Visit(ref, sha256, infos.get(sha256))
+        else:
+            unread.append(ref)
+
+    def visit(ref: MediaRef) -> Iterator[_Visit]:
+        yield _visit(ref, fetch, reader)
+
+    for number, seen in enumerate(engine.flat_map(visit, unread), start=1):
+        visits[seen.ref.uri] = seen
+        progress.update("identify", number, len(unread), "files", seen.ref.name)
+    return _gather(listing, visits, {ref.uri for ref in unread}, run_id)
+
+
+def _gather(
+    listing: list[MediaRef], visits: dict[str, _Visit], fresh: set[str], run_id: str
+) -> Identified:
+    result = Identified(listed=len(listing), hashed=len(fresh))
+    now = datetime.now(UTC)
+    for ref in listing:
+        seen = visits[ref.uri]
+        new_contents = seen.sha256 not in result.hashes
+        if seen.sha256:
+            result.hashes.add(seen.sha256)
+            result.names[seen.sha256] = result.names.get(seen.sha256, 0) + 1
+        if ref.uri in fresh and seen.sha256:
+            result.rows.add(TABLES["media_sources"], _source_row(ref, seen.sha256, now))
+        if seen.info is None:
+            result.failed += 1
+        elif new_contents:
+            result.media.append(KnownMedia(seen.sha256, ref, seen.info))
+        if ref.uri in fresh and (new_contents or not seen.sha256):
+            _add_probe_rows(result.rows, seen, run_id)
+    return result
+
+
+def _visit(ref: MediaRef, fetch: Fetch, reader: MediaReader) -> _Visit:
+    sha256 = ""
+    try:
+        with fetch(ref.uri) as path:
+            sha256 = _hash_file(path)
+            with reader.open(path) as media:
+                return _Visit(ref, sha256, media.info)
+    except MediaError as error:
+        return _Visit(ref, sha256, None, error)
+
+
+def _hash_file(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise MediaUnreadable(
+                f"Reading {path}: it is {_kind(mode)}, not a file. Leave it out with --include."
+            )
+        digest = hashlib.sha256()
+        size = 0
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+                size += len(chunk)
+    except OSError as error:
+        raise MediaUnreadable(
+            f"Reading {path}: {error.strerror}. Check that it exists and may be read."
+        ) from error
+    if size == 0:
+        raise MediaEmpty(f"Reading {path}: it has zero bytes. Copy it again.")
+    return digest.hexdigest()
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder that may not be listed"
+    return "a pipe, socket or device"
+
+
+def _add_probe_rows(rows: Rows, seen: _Visit, run_id: str) -> None:
+    ref = seen.ref
+    key = probe_key(seen.sha256) if seen.sha256 else ""
+    if seen.sha256:
+        row = datum_row(
+            key=key, stage="probe", input_sha256=seen.sha256, run_id=run_id, error=seen.error
+        )
+        rows.add(TABLES["datums"], row)
+    if seen.info is not None:
+        rows.add(TABLES["media"], _media_row(ref, seen.sha256, seen.info))
+    if seen.error is not None:
+        rows.add(
+            TABLES["rejects"],
+            reject_row(
+                uri=ref.uri,
+                name=ref.name,
+                sha256=seen.sha256,
+                stage="probe",
+                key=key,
+                error_class=type(seen.error).__name__,
+                message=str(seen.error),
+                damaged=False,
+                run_id=run_id,
+            ),
+        )
+
+
+def _media_row(ref: MediaRef, sha256: str, info: MediaInfo) -> dict[str, object]:
+    return {
+        "sha256": sha256,
+        "size_bytes": ref.size_bytes,
+        "kind": info.kind,
+        "codec": info.codec,
+        "width_px": info.width_px,
+        "height_px": info.height_px,
+        "fps": info.fps,
+        "duration_s": info.duration_s,
+        "declared_frames": info.declared_frames,
+    }
+
+
+def _source_row(ref: MediaRef, sha256: str, now: datetime) -> dict[str, object]:
+    return {
+        "uri": ref.uri,
+        "sha256": sha256,
+        "name": ref.name,
+        "source": ref.source,
+        "size_bytes": ref.size_bytes,
+        "fingerprint": ref.fingerprint,
+        "attribution": json.dumps(ref.attribution, sort_keys=True),
+        "seen_at": now,
+    }
+
+
+def _cache_key(ref: MediaRef) -> tuple[str, int, str]:
+    return ref.uri, ref.size_bytes, ref.fingerprint
+
+
+def _known_hashes(lake: Lake, listing: list[MediaRef]) -> dict[tuple[str, int, str], str]:
+    """The listing cache: (uri, size, fingerprint) -> hash of the bytes."""
+    rows = lake.read(
+        TABLES["media_sources"],
+        columns=["uri", "size_bytes", "fingerprint", "sha256"],
+        where=("uri", {ref.uri for ref in listing}),
+    )
+    keys = zip(
+        rows["uri"].to_pylist(),
+        rows["size_bytes"].to_pylist(),
+        rows["fingerprint"].to_pylist(),
+        strict=True,
+    )
+    return dict(zip(keys, rows["sha256"].to_pylist(), strict=True))
+
+
+def _known_infos(lake: Lake, hashes: set[str]) -> dict[str, MediaInfo]:
+    columns = ["kind", "codec", "width_px", "height_px", "fps", "duration_s", "declared_frames"]
+    rows = lake.read(TABLES["media"], columns=["sha256", *columns], where=("sha256", hashes))
+    return {row.pop("sha256"): MediaInfo(**row) for row in rows.to_pylist()}

@@ -1,0 +1,248 @@
+"""The set stages of one run: find the same selection again, or pick, write and record anew."""
+
+import secrets
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pipeline_project.adapters.lake.schemas import TABLES
+from pipeline_project.core.config import CurationConfig
+from pipeline_project.core.hashing import canonical_json, hash_of_names, set_key
+from pipeline_project.worker.candidates import Candidates, Judgement, gather, judge
+from pipeline_project.worker.checkpoints import Checkpoints
+from pipeline_project.worker.datapool import (
+    Datapool,
+    EarlierSelection,
+    earlier_selections,
+    read_datapool,
+    same_selection,
+)
+from pipeline_project.worker.frames import embeddings_of
+from pipeline_project.worker.identify import KnownMedia
+from pipeline_project.worker.ledger import Rows, reject_row
+from pipeline_project.worker.parts import Parts
+from pipeline_project.worker.request import output_prefix
+from pipeline_project.worker.selecting import Selected, pick, selection_rows, selection_set_row
+from pipeline_project.worker.stages import SET_STAGES, VERSIONS, FrameKeys
+from pipeline_project.worker.writing import PictureToWrite, Written, file_name, write_pictures
+
+
+@dataclass(slots=True)
+class SelectionFacts:
+    """What the set stages came to."""
+
+    selection_id: str
+    reused: bool
+    counts: dict[str, float]
+    warnings: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionStage:
+    """Runs deduplicate, select and write over the finished files of one run."""
+
+    parts: Parts
+    config: CurationConfig
+    run_id: str
+
+    def run(
+        self, media: Sequence[KnownMedia], keys: dict[str, FrameKeys], checkpoints: Checkpoints
+    ) -> SelectionFacts:
+        """Return the selection of these very files and settings, made now or earlier."""
+        lake = self.parts.lake
+        embeddings = embeddings_of(self.parts.embedder)
+        space = embeddings.name
+        members = [key for each in media for key in keys[each.sha256].all()]
+        contents, config = hash_of_names(members), canonical_json(self._deciding())
+        earlier = earlier_selections(lake, self.config.dataset, space)
+        same = same_selection(earlier, contents, config)
+        if same is not None:
+            return self._again(same, media)
+        pool = read_datapool(lake, earlier if self.config.datapool.enabled else [], embeddings)
+        considered = self._unseen(media, pool)
+        wanted = {each.sha256: keys[each.sha256] for each in considered}
+        candidates = gather(lake, considered, wanted, embeddings)
+        judgement = judge(candidates, considered, self.config.quality)
+        selected = pick(candidates, judgement, pool, self.config, self.parts.embedder.space)
+        key = set_key(
+            members=members,
+            stage_versions={stage: VERSIONS[stage] for stage in SET_STAGES},
+            config=self._deciding(),
+            pool=pool.version,
+        )
+        selection_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{key[:4]}{secrets.token_hex(2)}"
+        facts = SelectionFacts(selection_id, False, {}, list(judgement.warnings), selected.seconds)
+        files = self._write(candidates, selected, considered, facts, checkpoints)
+        facts.counts = _counts(candidates, judgement, selected, pool, len(files))
+        if pool.selections:
+            facts.warnings += _pool_notes(media, considered, pool, self.config)
+        checkpoints.take(selection_rows(selection_id, candidates, judgement, selected, pool, files))
+        header = selection_set_row(
+            selection_id,
+            dataset=self.config.dataset,
+            key=key,
+            candidates_sha256=contents,
+            space=space,
+            config=config,
+            pool=pool,
+            run_id=self.run_id,
+            counts=facts.counts,
+        )
+        self._commit(header, checkpoints, len(files), len(candidates))
+        return facts
+
+    def _commit(
+        self, header: dict[str, object], checkpoints: Checkpoints, picked: int, candidates: int
+    ) -> None:
+        rows = Rows()
+        rows.add(TABLES["selection_sets"], header)
+        checkpoints.take(rows)
+        checkpoints.commit(
+            f"selection {header['selection_id']}: {picked} of {candidates} frames picked"
+        )
+
+    def _deciding(self) -> dict[str, object]:
+        """The settings that decide what is picked and how it is written."""
+        config = self.config
+        return {
+            "quality": config.quality.model_dump(mode="json"),
+            "selection": config.selection,
+            "datapool": config.datapool.model_dump(mode="json"),
+            "jpeg_quality": config.output.jpeg_quality,
+            "versions": {stage: VERSIONS[stage] for stage in SET_STAGES},
+        }
+
+    def _unseen(self, media: Sequence[KnownMedia], pool: Datapool) -> list[KnownMedia]:
+        """Files no earlier selection looked at; all, where there are none or all are asked for."""
+        unseen = [each for each in media if each.sha256 not in pool.seen_media]
+        if self.config.datapool.process_all or not unseen:
+            return list(media)
+        return unseen
+
+    def _write(
+        self,
+        candidates: Candidates,
+        selected: Selected,
+        media: Sequence[KnownMedia],
+        facts: SelectionFacts,
+        checkpoints: Checkpoints,
+    ) -> dict[int, str]:
+        started = time.perf_counter()
+        by_hash = {each.sha256: each for each in media}
+        wanted: dict[str, list[PictureToWrite]] = {}
+        for each in selected.picks:
+            sha256, _, pts = candidates.frame_id[each.index].partition(":")
+            source = by_hash[sha256]
+            name = file_name(
+                each.rank,
+                source.ref.name,
+                float(candidates.timestamp_s[each.index]),
+                source.info.kind,
+            )
+            wanted.setdefault(sha256, []).append(PictureToWrite(each.index, int(pts), name))
+        files = {}
+        for written in self._pictures(wanted, by_hash, facts.selection_id):
+            if written.error is None:
+                files[written.row] = written.file_name
+            else:
+                self._reject(written, facts, checkpoints)
+        facts.seconds["write"] = time.perf_counter() - started
+        return files
+
+    def _pictures(
+        self,
+        wanted: dict[str, list[PictureToWrite]],
+        media: dict[str, KnownMedia],
+        selection_id: str,
+    ) -> list[Written]:
+        return list(
+            write_pictures(
+                wanted,
+                media=media,
+                prefix=output_prefix(selection_id),
+                store=self.parts.store,
+                fetch=self.parts.fetch,
+                reader=self.parts.reader,
+                engine=self.parts.engine,
+                jpeg_quality=self.config.output.jpeg_quality,
+                progress=self.parts.progress,
+            )
+        )
+
+    def _reject(self, written: Written, facts: SelectionFacts, checkpoints: Checkpoints) -> None:
+        facts.warnings.append(f"{written.file_name} was picked but not written: {written.error}")
+        rows = Rows()
+        row = reject_row(
+            uri=written.media.ref.uri,
+            name=written.media.ref.name,
+            sha256=written.media.sha256,
+            stage="write",
+            key=facts.selection_id,
+            error_class=type(written.error).__name__,
+            message=str(written.error),
+            damaged=True,
+            run_id=self.run_id,
+        )
+        rows.add(TABLES["rejects"], row)
+        checkpoints.take(rows)
+
+    def _again(self, same: EarlierSelection, media: Sequence[KnownMedia]) -> SelectionFacts:
+        """Return a selection made earlier; write frames again that somebody took away."""
+        facts = SelectionFacts(same.selection_id, True, dict(same.counts))
+        prefix = output_prefix(same.selection_id)
+        there = {item.key for item in self.parts.store.list(f"{prefix}/frames")}
+        rows = self.parts.lake.read(
+            TABLES["selections"], where=("selection_id", {same.selection_id})
+        ).to_pylist()
+        by_hash = {each.sha256: each for each in media}
+        wanted: dict[str, list[PictureToWrite]] = {}
+        for row in rows:
+            if f"{prefix}/frames/{row['file_name']}" not in there:
+                sha256, _, pts = row["frame_id"].partition(":")
+                picture = PictureToWrite(row["rank"], int(pts), row["file_name"])
+                wanted.setdefault(sha256, []).append(picture)
+        for written in self._pictures(wanted, by_hash, same.selection_id) if wanted else []:
+            if written.error is not None:
+                facts.warnings.append(
+                    f"{written.file_name} is gone from the store and could not be written "
+                    f"again: {written.error}"
+                )
+        return facts
+
+
+def _counts(
+    candidates: Candidates, judgement: Judgement, selected: Selected, pool: Datapool, picked: int
+) -> dict[str, float]:
+    judged = Counter(each.judgement for each in judgement.exclusions)
+    return {
+        "candidates": len(candidates),
+        "excluded": len({each.row for each in judgement.exclusions}),
+        **{f"excluded_{name}": count for name, count in sorted(judged.items())},
+        "duplicates": len(selected.duplicates),
+        "survivors": len(selected.survivors),
+        "picked": picked,
+        "pool": len(pool.frame_ids),
+    }
+
+
+def _pool_notes(
+    media: Sequence[KnownMedia],
+    considered: Sequence[KnownMedia],
+    pool: Datapool,
+    config: CurationConfig,
+) -> list[str]:
+    """Say what the past of the dataset did to this selection: it surprises who forgot it."""
+    past = f"{pool.selections} earlier selection{'s' if pool.selections > 1 else ''}"
+    note = (
+        f"Dataset {config.dataset!r} has {len(pool.frame_ids)} picks from {past}: "
+        "the new picks stay away from them (--no-datapool selects afresh)."
+    )
+    if len(considered) < len(media):
+        note += (
+            f" {len(media) - len(considered)} files that an earlier selection had looked at were "
+            "left out (datapool.process_all)."
+        )
+    return [note]
