@@ -1,0 +1,115 @@
+"""The instance as one run holds it: a lease that is let go of whatever happens.
+
+Dagster enters and leaves this resource more than once per run. So entering starts nothing, and
+leaving releases only what this entry took.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+
+from pipeline_project.adapters.instances.base import Instances, InstanceStatus, ReleaseOutcome
+from pipeline_project.adapters.waiting import Deadline
+from pipeline_project.errors import TransientError
+
+
+class RunInstance:
+    """One run's hold on the instance, and its one deadline."""
+
+    def __init__(
+        self,
+        instances: Instances,
+        run_id: str,
+        lease_s: float,
+        log: logging.Logger,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Hold nothing yet."""
+        self._instances = instances
+        self._run_id = run_id
+        self._lease_s = lease_s
+        self._log = log
+        self._clock = clock
+        self._held = False
+        self._renewed_at = 0.0
+        self._deadline: Deadline | None = None
+
+    @property
+    def instance_id(self) -> str:
+        """The instance's id; `local` for this machine."""
+        return self._instances.instance_id
+
+    def deadline(self, seconds: float) -> Deadline:
+        """Give the run's deadline, the same to every op; it counts from the first call."""
+        if self._deadline is None:
+            self._deadline = Deadline(seconds, self._clock)
+        return self._deadline
+
+    def check(self) -> list[str]:
+        """Return what would keep a run from starting or ending; empty is good."""
+        return self._instances.check()
+
+    def start(self) -> InstanceStatus:
+        """Take the lease and ask for the start, without waiting. Idempotent."""
+        # Noted first: an interrupt within the call must not leave a lease behind.
+        self._held = True
+        self._renewed_at = self._clock()
+        return self._instances.start(self._run_id, lease_s=self._lease_s)
+
+    def wait_ready(self, deadline: Deadline) -> InstanceStatus:
+        """Wait until commands can be sent."""
+        return self._instances.wait_ready(timeout_s=deadline.remaining_s)
+
+    def keep(self) -> None:
+        """Renew the lease once a third of it has passed; called on every poll of a wait.
+
+        Trouble that may pass is logged and tried again, as long as the lease lasts.
+
+        Raises:
+            PermanentError: the lease is gone; somebody stopped the instance.
+            TransientError: it could not be renewed before it ended.
+        """
+        age_s = self._clock() - self._renewed_at
+        if age_s < self._lease_s / 3:
+            return
+        try:
+            self._instances.renew(self._run_id, lease_s=self._lease_s)
+        except TransientError as error:
+            if age_s >= self._lease_s:
+                raise
+            self._log.warning(f"the lease was not renewed, trying again: {error}")
+            return
+        self._renewed_at = self._clock()
+
+    def release(self) -> ReleaseOutcome:
+        """Let go of the lease, and of the instance if it was the last. Idempotent."""
+        outcome = self._instances.release(self._run_id)
+        self._held = False
+        return outcome
+
+    def let_go(self) -> None:
+        """Release what is still held; what the run's end calls, however it ended."""
+        if self._held:
+            self._log.info(f"The run ended early. {self.release().message}")
+
+
+def instance_resource(instances: Instances, lease_s: float = 600.0) -> dg.ResourceDefinition:
+    """Make the resource that gives each run its `RunInstance` and takes it back at the end.
+
+    Args:
+        instances: the instance and its lease book.
+        lease_s: how long a lease lasts without word from its run.
+    """
+
+    @dg.resource(description="The machine that the worker runs on, held by a lease per run.")
+    def instance(context: dg.InitResourceContext) -> Iterator[RunInstance]:
+        log = context.log or logging.getLogger(__name__)
+        held = RunInstance(instances, context.run_id or "no-run", lease_s, log)
+        try:
+            yield held
+        finally:
+            held.let_go()
+
+    return instance

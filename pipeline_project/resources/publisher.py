@@ -1,0 +1,54 @@
+"""Publishing: writes what people look at, the output folder and its report."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipeline_project.adapters.object_store.base import ObjectStore
+from pipeline_project.core.config import CurationConfig
+from pipeline_project.worker.request import WorkerResult
+
+
+class Published(Protocol):
+    """What was written.
+
+    Attributes:
+        folder: the selection's own folder.
+        picked: frames in it.
+        files: names of the files in it.
+        report: the page to open.
+        already_there: an earlier run wrote this very selection; nothing was written.
+        previews: JPEG thumbnails of the first picks.
+    """
+
+    folder: Path
+    picked: int
+    files: list[str]
+    report: Path
+    already_there: bool
+    previews: list[bytes]
+
+
+Publish = Callable[..., Published]
+
+
+class Publisher:
+    """Holds the function that publishes, and knows where a run's page is."""
+
+    def __init__(self, publish: Publish, run_url: Callable[[str], str] | None = None) -> None:
+        """Hold `publish`; `run_url` gives the address of a run's page, where one is known."""
+        self._publish = publish
+        self._run_url = run_url
+
+    def publish(
+        self, *, lake: Any, store: ObjectStore, result: WorkerResult, config: CurationConfig
+    ) -> Published:
+        """Write the selection's folder below the configured output folder."""
+        return self._publish(
+            lake=lake,
+            store=store,
+            result=result,
+            config=config,
+            out_dir=Path(config.output.dir).expanduser(),
+            run_url=self._run_url(result.run_id) if self._run_url else None,
+        )

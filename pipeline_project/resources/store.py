@@ -1,0 +1,90 @@
+"""The object store as a run uses it: requests, results, uploaded media.
+
+What the keys are called is decided in `worker/request.py`; here is only the traffic.
+"""
+
+import hashlib
+import json
+import tempfile
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline_project.adapters.object_store.base import ObjectStore
+from pipeline_project.core.records import MediaRef
+from pipeline_project.errors import RemoteFailed, StoreError
+from pipeline_project.worker.request import (
+    WorkerRequest,
+    WorkerResult,
+    dump_listing,
+    listing_key,
+    request_key,
+    result_key,
+)
+
+
+class RunStore:
+    """One object store and the project's home folder."""
+
+    def __init__(self, objects: ObjectStore, home: Path) -> None:
+        """Hold the store; `home` is where the project keeps its state on this machine."""
+        self.objects = objects
+        self._home = home
+
+    def check(self) -> list[str]:
+        """Return what would keep a run from writing, found by writing; empty is good."""
+        problems = []
+        try:
+            self._home.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._home) as probe:
+                probe.write(b"probe")
+        except OSError as error:
+            problems.append(f"the home folder {self._home} cannot be written: {error.strerror}")
+        key = f"checks/{uuid.uuid4()}"
+        try:
+            self.objects.put(key, b"probe")
+            self.objects.delete(key)
+        except (StoreError, OSError) as error:
+            problems.append(f"the object store {self.objects.root} cannot be written: {error}")
+        return problems
+
+    def write_listing(self, run_id: str, refs: Iterable[MediaRef]) -> None:
+        """Write a run's listing; memory does not grow with its length."""
+        with tempfile.TemporaryDirectory(prefix="listing-") as folder:
+            path = Path(folder) / "listing.jsonl"
+            with path.open("wb") as file:
+                for ref in refs:
+                    file.write(dump_listing([ref]))
+            # put_file keeps an object of the same size, which a retried op may have left.
+            self.objects.delete(listing_key(run_id))
+            self.objects.put_file(listing_key(run_id), path)
+
+    def write_request(self, request: WorkerRequest) -> None:
+        """Write a run's request; its listing must be there already."""
+        self.objects.put(request_key(request.run_id), request.model_dump_json(indent=1).encode())
+
+    def read_result(self, run_id: str) -> WorkerResult:
+        """Read what the worker left.
+
+        Raises:
+            RemoteFailed: it left nothing, or nothing that can be understood.
+        """
+        key = result_key(run_id)
+        try:
+            return WorkerResult.model_validate(json.loads(self.objects.get(key)))
+        except (StoreError, ValueError) as error:
+            raise RemoteFailed(
+                f"reading the result of run {run_id}: the worker ended well, but {key} in "
+                f"{self.objects.root} cannot be used: {error}"
+            ) from error
+
+    def add_media(self, path: Path, suffix: str) -> tuple[str, str]:
+        """Upload a file under its content hash, `input/<sha256><suffix>`.
+
+        Returns:
+            Its address and its etag. A file that is there already is not sent again.
+        """
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        stored = self.objects.put_file(f"input/{sha256}{suffix}", path)
+        return f"{self.objects.root.rstrip('/')}/{stored.key}", stored.etag
