@@ -1,0 +1,176 @@
+"""Still images, decoded by OpenCV into upright 8-bit RGB."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipeline_project.adapters.media.image_headers import HeaderError, ImageHeader, read_header
+from pipeline_project.core.config import SamplingConfig
+from pipeline_project.core.records import Damage, Frame, MediaInfo, Pixels
+from pipeline_project.core.video.orientation import swaps_sides, turn_upright
+from pipeline_project.errors import MediaCorrupt, MediaUnreadable
+
+# OpenCV writes to stderr what our own errors already say.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+_WHITE = 255
+
+
+class OpenImage:
+    """One still image: upright, 8 bits, RGB.
+
+    - EXIF orientation is applied.
+    - 16-bit values are divided by 257, so that 65535 becomes 255; nothing is stretched. Floating
+      point values count as 0 to 1 and are clipped.
+    - Transparent pixels are laid over white, as a web page would show them; the colours hidden
+      below full transparency are often leftovers.
+    - Gray becomes three equal channels. CMYK and palettes become RGB.
+    - Of an animation, or of several pages, only the first picture counts.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO, name: str, *, max_pixels: int) -> None:
+        """Read the header of a file recognised as an image called `name` by `sniff`.
+
+        Raises:
+            MediaCorrupt: the header cannot be read, or claims more than `max_pixels`.
+        """
+        self._path = path
+        self._file = file
+        self._name = name
+        try:
+            self._header = read_header(file, name)
+        except HeaderError as error:
+            raise MediaCorrupt(
+                f"Reading the header of {name} image {path}: {error}. "
+                "Replace the file, or leave it out."
+            ) from error
+        header = self._header
+        if header.width_px * header.height_px > max_pixels:
+            raise MediaCorrupt(
+                f"Opening {name} image {path}: it is too large. Its header claims "
+                f"{header.width_px} x {header.height_px} pixels, over the limit of {max_pixels}. "
+                "Make a smaller copy, or leave it out."
+            )
+
+    @property
+    def info(self) -> MediaInfo:
+        """What the header says; sides as shown, after turning."""
+        sides = self._header.width_px, self._header.height_px
+        width, height = reversed(sides) if swaps_sides(self._header.orientation) else sides
+        return MediaInfo("image", self._name, width, height, declared_frames=1)
+
+    @property
+    def damage(self) -> list[Damage]:
+        """Always empty: an image is used whole or not at all."""
+        return []
+
+    def frames(self, sampling: SamplingConfig) -> Iterator[Frame]:
+        """Yield the one picture, whatever the sampling.
+
+        Raises:
+            MediaCorrupt: it is cut short or cannot be decoded.
+        """
+        yield self.frame_at(0)
+
+    def frame_at(self, pts: int) -> Frame:
+        """Return the one picture, whose `pts` is 0.
+
+        Raises:
+            MediaCorrupt: `pts` is not 0, or the picture cannot be decoded.
+        """
+        if pts != 0:
+            raise MediaCorrupt(
+                f"Taking frame {pts} of image {self._path}: an image has only frame 0."
+            )
+        return Frame(0, 0.0, turn_upright(self._decode(), self._header.orientation))
+
+    def _decode(self) -> Pixels:
+        data = self._read()
+        if self._name == "png":
+            # libpng writes to stderr by itself and cannot be silenced, so look first.
+            self._check_png(data)
+        if self._header.orientation_at is not None:
+            _set_upright(data, self._header)
+        stored = _imdecode(data)
+        if stored is None:
+            raise self._corrupt(
+                f"OpenCV cannot decode its {len(data)} bytes as {self._header.width_px} x "
+                f"{self._header.height_px} pixels; it is damaged or cut short"
+            )
+        return _to_rgb8(stored)
+
+    def _read(self) -> bytearray:
+        try:
+            self._file.seek(0)
+            return bytearray(self._file.read())
+        except OSError as error:
+            raise MediaUnreadable(
+                f"Reading {self._path}: {error.strerror or error}. "
+                "Check the disk or mount it lies on, and run again."
+            ) from error
+
+    def _check_png(self, data: bytearray) -> None:
+        at = 8
+        while at + 12 <= len(data):
+            length, kind = struct.unpack_from(">I4s", data, at)
+            end = at + 12 + length
+            if end > len(data):
+                break
+            if kind[:1].isupper():
+                (declared,) = struct.unpack_from(">I", data, end - 4)
+                if zlib.crc32(memoryview(data)[at + 4 : end - 4]) != declared:
+                    raise self._corrupt(f"chunk {kind!r} at byte {at} fails its checksum")
+            if kind == b"IEND":
+                return
+            at = end
+        raise self._corrupt(f"it is cut short: no end within its {len(data)} bytes")
+
+    def _corrupt(self, seen: str) -> MediaCorrupt:
+        return MediaCorrupt(
+            f"Decoding {self._name} image {self._path}: {seen}. Replace the file, or leave it out."
+        )
+
+
+def _set_upright(data: bytearray, header: ImageHeader) -> None:
+    # OpenCV turns some TIFF orientations by itself and refuses others; with the tag at 1 it
+    # leaves the turning to us. At most 16 bits, in the file's own byte order.
+    order = "<H" if data[:2] == b"II" else ">H"
+    struct.pack_into(order, data, header.orientation_at or 0, 1)
+
+
+def _imdecode(data: bytearray) -> npt.NDArray[Any] | None:
+    try:
+        # UNCHANGED keeps depth and alpha, and leaves the orientation to us.
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+
+
+def _to_rgb8(stored: npt.NDArray[Any]) -> Pixels:
+    """Bring what OpenCV decoded (gray, BGR or BGRA; 8, 16 bits or float) to 8-bit RGB."""
+    if stored.dtype == np.uint16:
+        stored = cv2.convertScaleAbs(stored, alpha=1 / 257)
+    elif stored.dtype != np.uint8:
+        unit = np.nan_to_num(stored, nan=0.0, posinf=1.0, neginf=0.0).clip(0.0, 1.0)
+        stored = np.rint(unit * 255).astype(np.uint8)
+    if stored.ndim == 2 or stored.shape[2] == 1:
+        return np.asarray(cv2.cvtColor(stored, cv2.COLOR_GRAY2RGB), np.uint8)
+    if stored.shape[2] == 4:
+        return _over_white(stored)
+    return np.asarray(cv2.cvtColor(stored, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _over_white(bgra: npt.NDArray[Any]) -> Pixels:
+    rgb = np.asarray(cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGB), np.uint8)
+    alpha = bgra[:, :, 3]
+    if alpha.min() == _WHITE:
+        return rgb
+    share = alpha[:, :, np.newaxis].astype(np.uint16)
+    mixed = rgb * share + _WHITE * (_WHITE - share)
+    return ((mixed + _WHITE // 2) // _WHITE).astype(np.uint8)
