@@ -25,6 +25,11 @@ def listing_key(run_id: str) -> str:
     return f"runs/{run_id}/listing.jsonl"
 
 
+def rejects_key(run_id: str) -> str:
+    """Where the worker leaves the files a run could not use, rows of `rejects` as JSON lines."""
+    return f"runs/{run_id}/rejects.jsonl"
+
+
 def result_key(run_id: str) -> str:
     """Where the worker leaves a run's result."""
     return f"runs/{run_id}/result.json"
@@ -61,8 +66,10 @@ class StageFacts(BaseModel):
 class WorkerResult(BaseModel):
     """What a run came to.
 
-    `counts` keys: media, videos, images, video_seconds, frames, excluded, duplicates,
-    candidates, picked, rejected, damaged, hashed_files, decoded_files.
+    `counts` keys, of files: listed, ignored, media (distinct and usable), videos, images,
+    duplicate_files, hashed_files, decoded_files, rejected, damaged; of frames: decoded_frames,
+    candidates, excluded (and excluded_<judgement>), duplicates, survivors, picked, pool; and
+    video_seconds.
     """
 
     run_id: str

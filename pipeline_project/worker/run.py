@@ -1,9 +1,11 @@
 """One run of the worker: identify, look at frames, select; in that order."""
 
+import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.core.records import MediaRef
 from pipeline_project.core.selection.config import parse_selection_config
 from pipeline_project.core.video.sampling import expected_frames
@@ -13,9 +15,22 @@ from pipeline_project.worker.identify import Identified, KnownMedia, identify
 from pipeline_project.worker.ledger import read_states
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.reclassify import reclassify
-from pipeline_project.worker.request import StageFacts, WorkerRequest, WorkerResult, output_prefix
+from pipeline_project.worker.request import (
+    StageFacts,
+    WorkerRequest,
+    WorkerResult,
+    output_prefix,
+    rejects_key,
+)
 from pipeline_project.worker.select_stage import SelectionFacts, SelectionStage
-from pipeline_project.worker.stages import DATUM_STAGES, SET_STAGES, VERSIONS, FrameKeys, Stages
+from pipeline_project.worker.stages import (
+    DATUM_STAGES,
+    SET_STAGES,
+    VERSIONS,
+    FrameKeys,
+    Stages,
+    probe_key,
+)
 
 FRAME_STAGES = DATUM_STAGES[1:]
 
@@ -28,7 +43,6 @@ class _FramesDone:
     ready: list[KnownMedia] = field(default_factory=list)
     frames: int = 0
     decoded_files: int = 0
-    failed: int = 0
 
 
 def run(request: WorkerRequest, refs: Iterable[MediaRef], parts: Parts) -> WorkerResult:
@@ -66,13 +80,14 @@ def run(request: WorkerRequest, refs: Iterable[MediaRef], parts: Parts) -> Worke
         duration_s=probed,
     )
     head = checkpoints.last or parts.lake.resolve("main")
+    rejects = _write_rejects(request.run_id, found, keys, parts)
     return WorkerResult(
         run_id=request.run_id,
         selection_id=selection.selection_id,
         commit_id=head.commit_id if head else "",
         reused=selection.reused,
         output_prefix=output_prefix(selection.selection_id),
-        counts=_counts(request, found, looked, selection),
+        counts={**_counts(request, found, looked, selection), **rejects},
         stages=[probe, *looked.facts.values(), *_set_facts(selection)],
         warnings=selection.warnings,
         duration_s=time.perf_counter() - started,
@@ -138,7 +153,6 @@ def _look(
                 failed.add(batch.task.media.sha256)
     if tasks:
         parts.progress.update("frames", done.frames, done.frames, "frames")
-    done.failed = len(failed)
     done.ready = [each for each in media if each.sha256 not in failed]
     return done
 
@@ -186,9 +200,25 @@ def _counts(
         "hashed_files": found.hashed,
         "decoded_files": looked.decoded_files,
         "decoded_frames": looked.frames,
-        "rejected": found.failed + looked.failed,
         **selection.counts,
     }
+
+
+def _write_rejects(
+    run_id: str, found: Identified, keys: dict[str, FrameKeys], parts: Parts
+) -> dict[str, float]:
+    """Leave what could not be used beside the result, whether seen now or known from before."""
+    current = {probe_key(sha256) for sha256 in found.hashes}
+    current |= {each.sample for each in keys.values()} | {""}
+    rows = [
+        row
+        for row in parts.lake.read(TABLES["rejects"], where=("datum_key", current)).to_pylist()
+        if row["sha256"] or row["run_id"] == run_id
+    ]
+    lines = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+    parts.store.put(rejects_key(run_id), lines)
+    damaged = sum(row["damaged"] for row in rows)
+    return {"rejected": len(rows) - damaged, "damaged": damaged}
 
 
 def _set_facts(selection: SelectionFacts) -> list[StageFacts]:

@@ -9,8 +9,8 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,9 +100,7 @@ class LocalObjectStore:
         """Copy one object to a file; the file appears whole or not at all."""
         source = self.path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:32]}.", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        temporary = path.parent / f".{secrets.token_hex(8)}.part"
         try:
             shutil.copyfile(source, temporary)
             temporary.replace(path)
@@ -154,9 +152,7 @@ class LocalObjectStore:
         with self._writing(key):
             self._hidden.mkdir(parents=True, exist_ok=True)
             self.path(key).parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._hidden)
-            os.close(handle)
-        temporary = Path(name)
+        temporary = self._hidden / secrets.token_hex(8)
         try:
             yield temporary
         finally:

@@ -1,0 +1,133 @@
+"""Reads one selection out of the lake, for the report and the selection files."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from pipeline_project.adapters.lake.base import Lake
+from pipeline_project.adapters.lake.schemas import TABLES, Table
+from pipeline_project.core.quality.registry import MEASURES
+from pipeline_project.errors import LakeError
+from pipeline_project.report.data import FrameCard
+
+PROBABILITIES = ("p_sharp", "p_blur", "p_moire")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a file is from, under the name it was met with first."""
+
+    name: str
+    uri: str
+    attribution: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionRows:
+    """Everything the lake holds of one selection, as rows (dictionaries).
+
+    `frames`, `scores` and `labels` are by frame id, `sources` by file hash; they cover every
+    frame that the selection looked at.
+    """
+
+    header: dict[str, object]
+    picks: list[dict[str, object]]
+    candidates: list[dict[str, object]]
+    exclusions: list[dict[str, object]]
+    duplicates: list[dict[str, object]]
+    frames: dict[str, dict[str, object]]
+    scores: dict[str, dict[str, object]]
+    labels: dict[str, dict[str, object]]
+    sources: dict[str, Source]
+
+    def source(self, frame_id: str) -> Source:
+        """Where a frame's file is from."""
+        return self.sources[frame_id.partition(":")[0]]
+
+    def card(self, frame_id: str, thumbnails: dict[str, bytes]) -> FrameCard:
+        """A frame as the report shows it."""
+        frame = self.frames[frame_id]
+        label = self.labels.get(frame_id, {})
+        scores = self.scores.get(frame_id, {})
+        return FrameCard(
+            frame_id=frame_id,
+            name=self.source(frame_id).name,
+            timestamp_s=self.timestamp_s(frame_id),
+            thumbnail_jpeg=thumbnails.get(frame_id, b""),
+            label=str(label.get("label", "")),
+            probabilities={name[2:]: _float(label[name]) for name in PROBABILITIES if label},
+            measures={name: _float(scores[name]) for name in MEASURES if name in scores},
+            width_px=int(str(frame["width_px"])),
+            height_px=int(str(frame["height_px"])),
+        )
+
+    def timestamp_s(self, frame_id: str) -> float | None:
+        """Seconds into the video; None for a still image."""
+        frame = self.frames[frame_id]
+        return None if frame["kind"] == "image" else _float(frame["timestamp_s"])
+
+
+def read_selection(lake: Lake, selection_id: str) -> SelectionRows:
+    """Read one selection.
+
+    Raises:
+        LakeError: the lake holds no such selection.
+    """
+    of_it = ("selection_id", {selection_id})
+    headers = lake.read(TABLES["selection_sets"], where=of_it).to_pylist()
+    if not headers:
+        raise LakeError(
+            f"Reading selection {selection_id}: the lake has none with this id. "
+            "List them with `pipeline log`."
+        )
+    candidates = lake.read(TABLES["candidates"], where=of_it).to_pylist()
+    names = {row["frame_id"] for row in candidates}
+    files = {row["media_sha256"] for row in candidates}
+    kinds = {
+        row["sha256"]: row["kind"]
+        for row in lake.read(
+            TABLES["media"], columns=["sha256", "kind"], where=("sha256", files)
+        ).to_pylist()
+    }
+    frames = _by_frame(lake, TABLES["frames"], names)
+    for row in frames.values():
+        row["kind"] = kinds.get(row["media_sha256"], "")
+    picks = lake.read(TABLES["selections"], where=of_it).to_pylist()
+    return SelectionRows(
+        header={**headers[0], "counts": json.loads(headers[0]["counts"])},
+        picks=sorted(picks, key=lambda row: row["rank"]),
+        candidates=candidates,
+        exclusions=lake.read(TABLES["exclusions"], where=of_it).to_pylist(),
+        duplicates=lake.read(TABLES["duplicates"], where=of_it).to_pylist(),
+        frames=frames,
+        scores=_by_frame(lake, TABLES["scores"], names),
+        labels=_by_frame(lake, TABLES["labels"], names),
+        sources=_sources(lake, files),
+    )
+
+
+def read_thumbnails(lake: Lake, frame_ids: Iterable[str]) -> dict[str, bytes]:
+    """JPEG thumbnails of these frames, where there are any."""
+    rows = lake.read(
+        TABLES["thumbnails"], columns=["frame_id", "jpeg"], where=("frame_id", set(frame_ids))
+    )
+    return dict(zip(rows["frame_id"].to_pylist(), rows["jpeg"].to_pylist(), strict=True))
+
+
+def _by_frame(lake: Lake, table: Table, names: set[str]) -> dict[str, dict[str, object]]:
+    rows: pa.Table = lake.read(table, where=("frame_id", names))
+    return {row["frame_id"]: row for row in rows.to_pylist()}
+
+
+def _sources(lake: Lake, files: set[str]) -> dict[str, Source]:
+    sources: dict[str, Source] = {}
+    for row in lake.read(TABLES["media_sources"], where=("sha256", files)).to_pylist():
+        found = Source(row["name"], row["uri"], json.loads(row["attribution"]))
+        sources.setdefault(row["sha256"], found)
+    return sources
+
+
+def _float(value: object) -> float:
+    return float(str(value))

@@ -1,0 +1,189 @@
+"""Writes a selection where people look for it: frames, `selection.csv`, `.json`, the report."""
+
+import csv
+import io
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from pipeline_project.adapters.lake.base import Lake
+from pipeline_project.adapters.object_store.base import ObjectStore
+from pipeline_project.core.config import CurationConfig
+from pipeline_project.core.quality.registry import MEASURES
+from pipeline_project.errors import PermanentError
+from pipeline_project.report.assemble import assemble
+from pipeline_project.report.gather import (
+    PROBABILITIES,
+    SelectionRows,
+    read_selection,
+    read_thumbnails,
+)
+from pipeline_project.report.render import render_report
+from pipeline_project.worker.request import (
+    WorkerRequest,
+    WorkerResult,
+    rejects_key,
+    request_key,
+)
+
+REPORT = "report.html"
+_PREVIEWS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where a selection was written.
+
+    Attributes:
+        folder: holds everything.
+        picked: frames in it.
+        files: names of the frames' files, in order of rank.
+        report: the page.
+        already_there: an earlier run had written this very selection; nothing was changed.
+        previews: JPEG thumbnails of the first picks.
+    """
+
+    folder: Path
+    picked: int
+    files: list[str]
+    report: Path
+    already_there: bool
+    previews: list[bytes]
+
+
+def publish(
+    *,
+    lake: Lake,
+    store: ObjectStore,
+    result: WorkerResult,
+    config: CurationConfig,
+    out_dir: Path,
+    run_url: str | None = None,
+) -> Published:
+    """Write the folder `<out_dir>/<selection id>`; it appears whole or not at all.
+
+    A folder that is there already holds this very selection and is left as it is. The selection
+    files and the report are also left in the store, beside the frames.
+
+    Raises:
+        PermanentError: the folder cannot be written; the selection itself is safe in the lake.
+        LakeError: the lake holds no such selection.
+    """
+    rows = read_selection(lake, result.selection_id)
+    files = [str(row["file_name"]) for row in rows.picks]
+    previews = read_thumbnails(lake, [str(row["frame_id"]) for row in rows.picks[:_PREVIEWS]])
+    folder = out_dir.expanduser().absolute() / result.selection_id
+    published = Published(
+        folder=folder,
+        picked=len(files),
+        files=files,
+        report=folder / REPORT,
+        already_there=folder.is_dir(),
+        previews=list(previews.values()),
+    )
+    if published.already_there:
+        return published
+    documents = _documents(rows, lake, store, result, config, run_url)
+    for name, content in documents.items():
+        store.put(f"{result.output_prefix}/{name}", content)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder.parent) as temporary:
+            partial = Path(temporary) / folder.name
+            (partial / "frames").mkdir(parents=True)
+            for name in files:
+                store.download(f"{result.output_prefix}/frames/{name}", partial / "frames" / name)
+            for name, content in documents.items():
+                (partial / name).write_bytes(content)
+            shutil.move(partial, folder)
+    except OSError as error:
+        raise PermanentError(
+            f"Writing the selection to {folder}: {error.strerror}. The selection is safe in the "
+            "lake: free space or choose another --out and run the same command again; nothing "
+            "is computed twice."
+        ) from error
+    return published
+
+
+def _documents(
+    rows: SelectionRows,
+    lake: Lake,
+    store: ObjectStore,
+    result: WorkerResult,
+    config: CurationConfig,
+    run_url: str | None,
+) -> dict[str, bytes]:
+    request = WorkerRequest.model_validate_json(store.get(request_key(result.run_id)))
+    rejects = [json.loads(line) for line in store.get(rejects_key(result.run_id)).splitlines()]
+    table = [_row(rows, pick) for pick in rows.picks]
+    data = assemble(
+        rows,
+        lake=lake,
+        result=result,
+        rejects=rejects,
+        config=config,
+        source=request.source,
+        run_url=run_url,
+    )
+    about = {
+        "selection_id": result.selection_id,
+        "dataset": rows.header["dataset"],
+        "source": request.source,
+        "run_id": result.run_id,
+        "commit_id": result.commit_id,
+        "set_key": rows.header["set_key"],
+        "embedding_space": rows.header["space"],
+        "created_at": str(rows.header["created_at"]),
+        "counts": {**dict(rows.header["counts"]), **result.counts},  # type: ignore[call-overload]  # JSON object
+        "warnings": result.warnings,
+        "stages": [stage.model_dump() for stage in result.stages],
+    }
+    rejected = [{k: v for k, v in row.items() if k != "datum_key"} for row in rejects]
+    return {
+        "selection.csv": _csv(table),
+        "selection.json": _json({**about, "rejects": rejected, "picks": table}),
+        REPORT: render_report(data).encode(),
+        "pipeline.yaml": yaml.safe_dump(
+            config.model_dump(mode="json"), sort_keys=False, allow_unicode=True
+        ).encode(),
+    }
+
+
+def _row(rows: SelectionRows, pick: dict[str, object]) -> dict[str, object]:
+    """One line of `selection.csv`."""
+    frame_id = str(pick["frame_id"])
+    frame = rows.frames[frame_id]
+    source = rows.source(frame_id)
+    return {
+        "rank": pick["rank"],
+        "file": f"frames/{pick['file_name']}",
+        "source": source.name,
+        "timestamp_s": rows.timestamp_s(frame_id),
+        "width_px": frame["width_px"],
+        "height_px": frame["height_px"],
+        "label": rows.labels.get(frame_id, {}).get("label"),
+        **{name: rows.labels.get(frame_id, {}).get(name) for name in PROBABILITIES},
+        **{name: rows.scores.get(frame_id, {}).get(name) for name in MEASURES},
+        "reason": pick["reason"],
+        "frame_id": frame_id,
+        "uri": source.uri,
+        "attribution": "; ".join(source.attribution.values()),
+    }
+
+
+def _csv(table: Sequence[dict[str, object]]) -> bytes:
+    text = io.StringIO()
+    columns = list(table[0]) if table else ["rank", "file", "source", "timestamp_s", "frame_id"]
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    return text.getvalue().encode()
+
+
+def _json(content: object) -> bytes:
+    return json.dumps(content, indent=1, ensure_ascii=False).encode()
