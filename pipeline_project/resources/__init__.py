@@ -1,17 +1,17 @@
 """What the ops reach the outside through, one file per external system.
 
-`build.py` makes one object per key and hands them to `Definitions(resources=...)`; an override
-replaces the object under its key. Adapters go in as plain objects; only the curation
-configuration can be edited in the launchpad.
+`build.py` makes one object per key, in a dictionary that goes to
+`jobs.curation.make_jobs(resources, defaults)`; an override replaces the object under its key.
+Adapters go in as plain objects; only the curation configuration can be edited in the launchpad.
 
 =================== ===========================================================================
 key                 object
 =================== ===========================================================================
-`curation`          bound by `jobs.curation.make_jobs(defaults: CurationConfig)`, because the two
-                    jobs differ in it; made by `curation.curation_resource(defaults)`
+`curation`          made by `make_jobs` with `curation.curation_resource(defaults)`, because the two
+                    jobs differ in it; `defaults` is a `core.config.CurationConfig`
 `source`            `source.Sources(open_source, open_pexels=None)`;
                     `open_source(spec: str | None, include: Sequence[str]) -> MediaSource`,
-                    `open_pexels(spec: str) -> PexelsSource`
+                    `open_pexels(spec: str, seed: int) -> MediaSource`
 `store`             `store.RunStore(objects: ObjectStore, home: Path)`
 `instance`          `instance.instance_resource(instances: Instances, lease_s=600.0)`
 `worker`            `worker.WorkerClient(commands: Commands, argv, env={}, interval_s=0.2)`;

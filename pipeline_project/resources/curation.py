@@ -14,7 +14,7 @@ from pipeline_project.core.config import CurationConfig
 Base = TypeVar("Base", bound=pydantic.BaseModel)
 
 
-class CurationResource(dg.ConfigurableResource):
+class CurationResource(dg.ConfigurableResource[Any]):
     """What to curate and how; each field stands in `pipeline.yaml` under the same name."""
 
     def config(self) -> CurationConfig:

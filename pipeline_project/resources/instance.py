@@ -106,7 +106,7 @@ def instance_resource(instances: Instances, lease_s: float = 600.0) -> dg.Resour
     @dg.resource(description="The machine that the worker runs on, held by a lease per run.")
     def instance(context: dg.InitResourceContext) -> Iterator[RunInstance]:
         log = context.log or logging.getLogger(__name__)
-        held = RunInstance(instances, context.run_id or "no-run", lease_s, log)
+        held = RunInstance(instances, context.run.run_id if context.run else "no-run", lease_s, log)
         try:
             yield held
         finally:

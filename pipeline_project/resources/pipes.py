@@ -23,6 +23,11 @@ class ProgressFileReader(dg.PipesFileMessageReader):
         super().__init__(path)
         self._sink = sink
 
+    @property
+    def expected_writer_count(self) -> int:
+        """One worker writes."""
+        return 1
+
     @contextmanager
     def read_messages(self, handler: PipesMessageHandler) -> Iterator[PipesParams]:
         """Read until the session is left."""
