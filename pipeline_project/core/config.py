@@ -111,6 +111,9 @@ class CurationConfig(Section):
     service: Literal["worker", "lightly"] = Field(
         "worker", description="Who selects: our own worker, or the Lightly service."
     )
+    rehash: bool = Field(
+        False, description="Read every file again, also where date and size have not changed."
+    )
     sampling: SamplingConfig = Field(default_factory=SamplingConfig)
     quality: QualityConfig = Field(default_factory=QualityConfig)
     embedding: EmbeddingConfig = Field(default_factory=EmbeddingConfig)

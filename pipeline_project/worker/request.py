@@ -49,7 +49,6 @@ class WorkerRequest(BaseModel):
     config: CurationConfig
     source: str
     ignored: int = 0
-    rehash: bool = False
 
 
 class StageFacts(BaseModel):

@@ -103,7 +103,7 @@ def _identify(request: WorkerRequest, refs: Iterable[MediaRef], parts: Parts) ->
         engine=parts.engine,
         progress=parts.progress,
         run_id=request.run_id,
-        rehash=request.rehash,
+        rehash=request.config.rehash,
     )
 
 
