@@ -108,3 +108,8 @@ def defs():
     """Give the definitions for `dagster job execute`, with the home from the environment."""
     house = House(Path(os.environ["HOUSE"]))
     return house.definitions(house.config(dataset=os.environ["BEHAVIOUR"]))
+
+
+if __name__ == "__main__":
+    outcome = defs().resolve_job_def(sys.argv[1]).execute_in_process(raise_on_error=False)
+    sys.exit(0 if outcome.success else 1)
