@@ -4,19 +4,27 @@ Sends the command, follows it to its end, keeps the lease alive meanwhile, and e
 when anything at all interrupts the wait.
 """
 
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import dagster as dg
 
+from pipeline_project import errors
 from pipeline_project.adapters.commands.base import Commands, CommandStatus
 from pipeline_project.adapters.waiting import Deadline, wait_until
-from pipeline_project.errors import RemoteCancelled, RemoteFailed, RemoteTimedOut
+from pipeline_project.errors import (
+    PipelineError,
+    RemoteCancelled,
+    RemoteFailed,
+    RemoteTimedOut,
+)
 from pipeline_project.resources.pipes import ProgressFileReader
 from pipeline_project.resources.progress import ProgressSink
 
 TAIL_CHARS = 2_000
+_ERROR_LINE = re.compile(r"^[A-Z]\w+: ", re.MULTILINE)
 WorkerCommand = Callable[[str], Sequence[str]]
 
 
@@ -62,7 +70,8 @@ class WorkerClient:
             keep: called on every poll; renews the lease.
 
         Raises:
-            RemoteFailed: the worker ended badly; holds the end of its stderr.
+            PipelineError: the error that the worker ended with, of its own class.
+            RemoteFailed: it ended badly in any other way; holds the end of its stderr.
             RemoteTimedOut: it was ended at the deadline.
             RemoteCancelled: somebody else cancelled it.
         """
@@ -107,12 +116,27 @@ class WorkerClient:
 
 
 def _demand_success(status: CommandStatus, command_id: str) -> None:
+    what = f"the worker, command {command_id},"
     if status.state == "succeeded":
         return
-    kind = {"timed_out": RemoteTimedOut, "cancelled": RemoteCancelled}.get(
-        status.state, RemoteFailed
-    )
-    raise kind(f"the worker, command {command_id}, did not end well: {_describe(status)}")
+    if status.state == "timed_out":
+        raise RemoteTimedOut(f"{what} ran too long and was ended: {_describe(status)}")
+    if status.state == "cancelled":
+        raise RemoteCancelled(f"{what} was cancelled: {_describe(status)}")
+    named = _named_error(status.stderr_tail)
+    if named is not None:
+        raise named
+    raise RemoteFailed(f"{what} did not end well: {_describe(status)}")
+
+
+def _named_error(stderr: str) -> PipelineError | None:
+    """Take up the error that the worker ended with: its last words are `<class>: <message>`."""
+    for start in reversed([match.start() for match in _ERROR_LINE.finditer(stderr)]):
+        name, _, message = stderr[start:].partition(": ")
+        kind = getattr(errors, name, None)
+        if isinstance(kind, type) and issubclass(kind, PipelineError):
+            return kind(message.strip())
+    return None
 
 
 def _describe(status: CommandStatus) -> str:

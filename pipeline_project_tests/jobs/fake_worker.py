@@ -40,6 +40,9 @@ def work(root: Path, key: str) -> None:
     if behaviour == "fail":
         print("Traceback ...\nthe disk is full", file=sys.stderr)
         sys.exit(1)
+    if behaviour == "refuse":
+        print("some line\nConfigError: the strategy is unknown.\nTake another.", file=sys.stderr)
+        sys.exit(1)
     if behaviour != "no-result":
         (folder / "result.json").write_text(json.dumps(result(request, listing)))
 

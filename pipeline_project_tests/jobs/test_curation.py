@@ -101,6 +101,13 @@ def test_a_failed_worker_fails_the_run_with_its_last_words_and_the_lease_is_rele
     assert house.leases() == []
 
 
+def test_the_error_that_the_worker_ended_with_keeps_its_class(house, instance):
+    result = run(house, house.config(dataset="refuse"), instance)
+    _, failure = failure_of(result)
+    assert failure.description == "the strategy is unknown.\nTake another."
+    assert failure.metadata["error_class"].value == "ConfigError"
+
+
 def test_a_failed_service_fails_the_run_and_the_lease_is_released(house, instance):
     result = run(house, house.config(dataset="fail"), instance, job="aws_example_job")
     step, failure = failure_of(result)
