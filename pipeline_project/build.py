@@ -55,10 +55,9 @@ def build_defs(
             "on: aws asks for an EC2 instance, which this version cannot start yet. "
             "Leave `on` out, or set it to local, to run on this machine."
         )
+    parts = {**local_resources(settings), **(resources or {})}
     return dg.Definitions(
-        jobs=make_jobs(settings.curation()),
-        resources={**local_resources(settings), **(resources or {})},
-        loggers=dict(loggers or {}),
+        jobs=make_jobs(parts, settings.curation()), loggers=dict(loggers) if loggers else None
     )
 
 

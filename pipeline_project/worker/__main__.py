@@ -101,7 +101,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _end_with_stdin() -> None:
     """Interrupt this process when its standard input closes."""
-    while sys.stdin.buffer.read(1024):
+    # Not through sys.stdin: a thread waiting in its buffer aborts the interpreter's shutdown.
+    while os.read(0, 1024):
         continue
     os.kill(os.getpid(), signal.SIGTERM)
 
