@@ -10,23 +10,37 @@ from pipeline_project.worker.request import WorkerResult
 
 
 class Published(Protocol):
-    """What was written.
+    """What was written."""
 
-    Attributes:
-        folder: the selection's own folder.
-        picked: frames in it.
-        files: names of the files in it.
-        report: the page to open.
-        already_there: an earlier run wrote this very selection; nothing was written.
-        previews: JPEG thumbnails of the first picks.
-    """
+    @property
+    def folder(self) -> Path:
+        """The selection's own folder."""
+        ...
 
-    folder: Path
-    picked: int
-    files: list[str]
-    report: Path
-    already_there: bool
-    previews: list[bytes]
+    @property
+    def picked(self) -> int:
+        """Frames in it."""
+        ...
+
+    @property
+    def files(self) -> list[str]:
+        """Names of the files in it."""
+        ...
+
+    @property
+    def report(self) -> Path:
+        """The page to open."""
+        ...
+
+    @property
+    def already_there(self) -> bool:
+        """Whether an earlier run wrote this very selection, so that nothing was written."""
+        ...
+
+    @property
+    def previews(self) -> list[bytes]:
+        """JPEG thumbnails of the first picks."""
+        ...
 
 
 Publish = Callable[..., Published]
