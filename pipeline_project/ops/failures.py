@@ -13,7 +13,8 @@ def as_failures() -> Iterator[None]:
     """Turn this project's errors into `dagster.Failure`, with their text as the description.
 
     An error that a retry cannot mend forbids retries. The metadata `error_class` names the error
-    for the command line's exit code. Interrupts and errors of other origin pass unchanged.
+    for the command line's exit code. What the machine refuses (a full disk) is told likewise;
+    interrupts and errors of other origin pass unchanged.
     """
     try:
         yield
@@ -22,4 +23,10 @@ def as_failures() -> Iterator[None]:
             description=str(error),
             metadata={"error_class": type(error).__name__},
             allow_retries=not isinstance(error, ConfigError | PermanentError),
+        ) from error
+    except OSError as error:
+        raise dg.Failure(
+            description=f"using {error.filename or 'a file or connection'}: "
+            f"{error.strerror or error}. Check free space, permissions and the network.",
+            metadata={"error_class": type(error).__name__},
         ) from error

@@ -38,7 +38,7 @@ class Published:
 
 def publish(*, lake, store, result, config, out_dir, run_url):
     folder = out_dir / result.selection_id
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     report = folder / "report.html"
     report.write_text(f"{lake} {run_url}")
     return Published(folder, int(result.counts["picked"]), [report.name], report)

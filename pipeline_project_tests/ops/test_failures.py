@@ -1,5 +1,8 @@
 """Errors as an op shows them."""
 
+import errno
+import os
+
 import dagster as dg
 import pytest
 
@@ -34,6 +37,12 @@ def test_the_text_and_the_class_are_kept():
     shown = failure(StoreError("the reason"))
     assert shown.description == "the reason"
     assert shown.metadata["error_class"].value == "StoreError"
+
+
+def test_a_full_disk_is_told_with_the_file():
+    shown = failure(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/listing.jsonl"))
+    assert "/data/listing.jsonl: No space left on device" in shown.description
+    assert shown.metadata["error_class"].value == "OSError"
 
 
 @pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt])
