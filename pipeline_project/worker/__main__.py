@@ -19,7 +19,7 @@ from pipeline_project.adapters.media.reader import LocalMediaReader
 from pipeline_project.adapters.object_store.local import LocalObjectStore
 from pipeline_project.adapters.sources.folder import fetch_file
 from pipeline_project.core.quality.classifier import classifier
-from pipeline_project.errors import PipelineError
+from pipeline_project.errors import ConfigError, PipelineError
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.progress import LineProgress, PipesProgress, Progress
 from pipeline_project.worker.request import (
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             work(options.root, options.request, LineProgress())
     except PipelineError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-        return 1
+        return 2 if isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
         print("Interrupted; finished files are kept.", file=sys.stderr, flush=True)
         return 130
@@ -95,7 +95,8 @@ def local_parts(
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Turn SIGTERM into the interrupt that Python code can clean up after."""
+    """Turn SIGTERM into the interrupt that Python code can clean up after; more are ignored."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

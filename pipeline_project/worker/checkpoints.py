@@ -13,7 +13,9 @@ class Checkpoints:
     """The run's way into the lake.
 
     A commit in the middle of a file is harmless: its rows count only once the ledger's line for
-    the file, which comes last, is committed too.
+    the file, which comes last, is committed too. Rows are kept until all of them are written: a
+    write that fails or is interrupted half-way is done again by the next commit, or not at all,
+    so that the ledger never speaks of rows that are not there.
 
     Args:
         lake: where rows go.
@@ -47,8 +49,9 @@ class Checkpoints:
         if self._clock() - self._committed_at >= self._interval_s:
             self.commit("checkpoint")
 
-    def commit(self, message: str) -> None:
-        """Make everything taken so far visible; without rows nothing happens."""
+    def commit(self, message: str, rows: Rows | None = None) -> None:
+        """Make everything taken so far, and these rows, visible; without any nothing happens."""
+        self._waiting.take(rows or Rows())
         self._flush()
         if self._writer is not None:
             self.last = self._writer.commit(message)
@@ -56,9 +59,9 @@ class Checkpoints:
         self._committed_at = self._clock()
 
     def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, Rows()
-        for table, rows in waiting.by_table.values():
+        for table, rows in self._waiting.by_table.values():
             if rows and self._writer is None:
                 self._writer = self._lake.begin(run_id=self._run_id)
             if rows and self._writer is not None:
                 self._writer.append(table, rows)
+        self._waiting = Rows()

@@ -18,10 +18,16 @@ from pipeline_project.core.hashing import perceptual_hash, pixels_sha256
 from pipeline_project.core.quality.classifier import GaussianNaiveBayes
 from pipeline_project.core.quality.registry import measure_frame
 from pipeline_project.core.records import Frame, Pixels, frame_id
-from pipeline_project.errors import MediaError, MediaTooSmall
+from pipeline_project.errors import MediaError, MediaTooSmall, MediaUnreadable
 from pipeline_project.worker.identify import Fetch, KnownMedia
-from pipeline_project.worker.ledger import Rows, datum_row, frame_datum_rows, reject_row
-from pipeline_project.worker.stages import THUMBNAIL_WIDTH_PX, FrameKeys, Stages
+from pipeline_project.worker.ledger import Row, Rows, datum_row, frame_datum_rows, reject_row
+from pipeline_project.worker.stages import (
+    FRAME_STAGES,
+    THUMBNAIL_HEIGHT_PX,
+    THUMBNAIL_WIDTH_PX,
+    FrameKeys,
+    Stages,
+)
 
 _THUMBNAIL_QUALITY = 82
 
@@ -33,6 +39,11 @@ class FrameTask:
     media: KnownMedia
     keys: FrameKeys
     missing: frozenset[str]
+
+    @property
+    def first_missing(self) -> str:
+        """The first stage it lacks: the one that a failure is put down to."""
+        return next(stage for stage in FRAME_STAGES if stage in self.missing)
 
 
 @dataclass(slots=True)
@@ -60,7 +71,7 @@ class FrameStages:
 
     def run(self, task: FrameTask) -> Iterator[FrameProgress]:
         """Work through one file, batch by batch; a file that fails ends with its reject row."""
-        spent = dict.fromkeys(("sample", "score", "classify", "embed"), 0.0)
+        spent = dict.fromkeys(FRAME_STAGES, 0.0)
         frames = 0
         try:
             with self.fetch(task.media.ref.uri) as path, self.reader.open(path) as media:
@@ -112,7 +123,7 @@ class FrameStages:
         task = batch.task
         if "sample" in task.missing:
             with _Clock(spent, "sample"):
-                thumbnail = {
+                thumbnail: Row = {
                     "frame_id": name,
                     "datum_key": task.keys.sample,
                     "jpeg": _thumbnail(frame.pixels),
@@ -167,42 +178,46 @@ class FrameStages:
         }
         end = FrameProgress(task, seconds=spent, finished=True)
         kind = task.media.info.kind
+        for damage in media.damage if "sample" in task.missing else ():
+            row = self._reject(
+                task, task.keys.sample, damage.error_class, damage.message, damaged=True
+            )
+            end.rows.add(TABLES["rejects"], row)
         end.rows.add(TABLES["datums"], *frame_datum_rows(self.stages, kind, made, self.run_id))
-        if "sample" in task.missing:
-            for damage in media.damage:
-                end.rows.add(
-                    TABLES["rejects"],
-                    self._reject(task, damage.error_class, damage.message, damaged=True),
-                )
         return end
 
     def _failure(
         self, task: FrameTask, error: MediaError, spent: dict[str, float]
     ) -> FrameProgress:
+        """Remember that these bytes cannot be used; not so where they could not be read."""
         end = FrameProgress(task, seconds=spent, finished=True, failed=True)
-        row = datum_row(
-            key=task.keys.sample,
-            stage="sample",
-            input_sha256=task.media.sha256,
-            run_id=self.run_id,
-            params=self.stages.params("sample", task.media.info.kind),
-            duration_s=spent["sample"],
-            error=error,
-        )
-        end.rows.add(TABLES["datums"], row)
-        reject = self._reject(task, type(error).__name__, str(error), damaged=False)
+        stage = task.first_missing
+        key = "" if isinstance(error, MediaUnreadable) else getattr(task.keys, stage)
+        reject = self._reject(task, key, type(error).__name__, str(error), damaged=False)
         end.rows.add(TABLES["rejects"], reject)
+        if key:
+            row = datum_row(
+                key=key,
+                stage=stage,
+                input_sha256=task.media.sha256,
+                run_id=self.run_id,
+                params=self.stages.params(stage, task.media.info.kind),
+                model_sha256=self.stages.model_sha256(stage),
+                duration_s=spent[stage],
+                error=error,
+            )
+            end.rows.add(TABLES["datums"], row)
         return end
 
     def _reject(
-        self, task: FrameTask, error_class: str, message: str, *, damaged: bool
+        self, task: FrameTask, key: str, error_class: str, message: str, *, damaged: bool
     ) -> dict[str, object]:
         return reject_row(
             uri=task.media.ref.uri,
             name=task.media.ref.name,
             sha256=task.media.sha256,
-            stage="sample",
-            key=task.keys.sample,
+            stage=task.first_missing,
+            key=key,
             error_class=error_class,
             message=message,
             damaged=damaged,
@@ -247,7 +262,7 @@ def _frame_row(frame: Frame, name: str, task: FrameTask) -> dict[str, object]:
 
 def _thumbnail(pixels: Pixels) -> bytes:
     height, width = pixels.shape[:2]
-    scale = min(1.0, THUMBNAIL_WIDTH_PX / width)
+    scale = min(1.0, THUMBNAIL_WIDTH_PX / width, THUMBNAIL_HEIGHT_PX / height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     options = [cv2.IMWRITE_JPEG_QUALITY, _THUMBNAIL_QUALITY]

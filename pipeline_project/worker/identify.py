@@ -1,13 +1,14 @@
 """Which contents a listing holds: hash what is new, read its headers, skip what is known.
 
 A file is read once: as long as its address, size and fingerprint stay the same, its hash comes
-from `media_sources`.
+from `media_sources`. What a file's bytes turned out to be is remembered by their hash; that a
+file could not be read at all is not remembered, since the next run may find it readable.
 """
 
 import hashlib
 import json
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.adapters.media.base import MediaReader
 from pipeline_project.core.records import MediaInfo, MediaRef
-from pipeline_project.errors import MediaEmpty, MediaError, MediaUnreadable
+from pipeline_project.errors import MediaError, MediaUnreadable
 from pipeline_project.worker.ledger import Rows, datum_row, read_states, reject_row
 from pipeline_project.worker.progress import Progress
 from pipeline_project.worker.stages import probe_key
@@ -52,24 +53,20 @@ class Identified:
         media: distinct usable contents, in the order of the listing.
         listed: files listed.
         hashed: files whose bytes were read now.
-        hashes: every distinct contents, usable or not.
-        names: how many listed files hold each contents.
+        files: contents, usable or not -> the listed files that hold them.
         failed: files that could not be read, or are no media.
-        rows: for the lake.
     """
 
     media: list[KnownMedia] = field(default_factory=list)
     listed: int = 0
     hashed: int = 0
-    hashes: set[str] = field(default_factory=set)
-    names: dict[str, int] = field(default_factory=dict)
+    files: dict[str, list[MediaRef]] = field(default_factory=dict)
     failed: int = 0
-    rows: Rows = field(default_factory=Rows)
 
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """What one look at a file brought."""
+    """What one look at a file brought; without a hash its bytes could not be read."""
 
     ref: MediaRef
     sha256: str = ""
@@ -85,6 +82,7 @@ def identify(
     reader: MediaReader,
     engine: Engine,
     progress: Progress,
+    take: Callable[[Rows], None],
     run_id: str,
     rehash: bool = False,
 ) -> Identified:
@@ -97,6 +95,7 @@ def identify(
         reader: reads headers.
         engine: reads several files at once.
         progress: told after each file.
+        take: given each file's rows as soon as it was read.
         run_id: named in the rows.
         rehash: read every file again, whatever its size and fingerprint say.
     """
@@ -116,31 +115,27 @@ def identify(
     def visit(ref: MediaRef) -> Iterator[_Visit]:
         yield _visit(ref, fetch, reader)
 
+    recorded: set[str] = set()
     for number, seen in enumerate(engine.flat_map(visit, unread), start=1):
         visits[seen.ref.uri] = seen
+        take(_rows(seen, run_id, new_contents=seen.sha256 not in recorded))
+        recorded.add(seen.sha256)
         progress.update("identify", number, len(unread), "files", seen.ref.name)
-    return _gather(listing, visits, {ref.uri for ref in unread}, run_id)
+    return _gather(listing, visits, {ref.uri for ref in unread})
 
 
-def _gather(
-    listing: list[MediaRef], visits: dict[str, _Visit], fresh: set[str], run_id: str
-) -> Identified:
-    result = Identified(listed=len(listing), hashed=len(fresh))
-    now = datetime.now(UTC)
+def _gather(listing: list[MediaRef], visits: dict[str, _Visit], fresh: set[str]) -> Identified:
+    """Bring what was seen into the order of the listing."""
+    result = Identified(listed=len(listing))
     for ref in listing:
         seen = visits[ref.uri]
-        new_contents = seen.sha256 not in result.hashes
-        if seen.sha256:
-            result.hashes.add(seen.sha256)
-            result.names[seen.sha256] = result.names.get(seen.sha256, 0) + 1
-        if ref.uri in fresh and seen.sha256:
-            result.rows.add(TABLES["media_sources"], _source_row(ref, seen.sha256, now))
+        result.hashed += bool(seen.sha256) and ref.uri in fresh
         if seen.info is None:
             result.failed += 1
-        elif new_contents:
+        elif seen.sha256 not in result.files:
             result.media.append(KnownMedia(seen.sha256, ref, seen.info))
-        if ref.uri in fresh and (new_contents or not seen.sha256):
-            _add_probe_rows(result.rows, seen, run_id)
+        if seen.sha256:
+            result.files.setdefault(seen.sha256, []).append(ref)
     return result
 
 
@@ -151,8 +146,10 @@ def _visit(ref: MediaRef, fetch: Fetch, reader: MediaReader) -> _Visit:
             sha256 = _hash_file(path)
             with reader.open(path) as media:
                 return _Visit(ref, sha256, media.info)
+    except MediaUnreadable as error:
+        return _Visit(ref, error=error)
     except MediaError as error:
-        return _Visit(ref, sha256, None, error)
+        return _Visit(ref, sha256, error=error)
 
 
 def _hash_file(path: Path) -> str:
@@ -163,17 +160,13 @@ def _hash_file(path: Path) -> str:
                 f"Reading {path}: it is {_kind(mode)}, not a file. Leave it out with --include."
             )
         digest = hashlib.sha256()
-        size = 0
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):
                 digest.update(chunk)
-                size += len(chunk)
     except OSError as error:
         raise MediaUnreadable(
             f"Reading {path}: {error.strerror}. Check that it exists and may be read."
         ) from error
-    if size == 0:
-        raise MediaEmpty(f"Reading {path}: it has zero bytes. Copy it again.")
     return digest.hexdigest()
 
 
@@ -183,16 +176,11 @@ def _kind(mode: int) -> str:
     return "a pipe, socket or device"
 
 
-def _add_probe_rows(rows: Rows, seen: _Visit, run_id: str) -> None:
+def _rows(seen: _Visit, run_id: str, *, new_contents: bool) -> Rows:
+    """What one look at a file tells the lake."""
+    rows = Rows()
     ref = seen.ref
     key = probe_key(seen.sha256) if seen.sha256 else ""
-    if seen.sha256:
-        row = datum_row(
-            key=key, stage="probe", input_sha256=seen.sha256, run_id=run_id, error=seen.error
-        )
-        rows.add(TABLES["datums"], row)
-    if seen.info is not None:
-        rows.add(TABLES["media"], _media_row(ref, seen.sha256, seen.info))
     if seen.error is not None:
         rows.add(
             TABLES["rejects"],
@@ -208,6 +196,16 @@ def _add_probe_rows(rows: Rows, seen: _Visit, run_id: str) -> None:
                 run_id=run_id,
             ),
         )
+    if seen.sha256:
+        rows.add(TABLES["media_sources"], _source_row(ref, seen.sha256, datetime.now(UTC)))
+    if seen.info is not None and new_contents:
+        rows.add(TABLES["media"], _media_row(ref, seen.sha256, seen.info))
+    if seen.sha256 and new_contents:
+        row = datum_row(
+            key=key, stage="probe", input_sha256=seen.sha256, run_id=run_id, error=seen.error
+        )
+        rows.add(TABLES["datums"], row)
+    return rows
 
 
 def _media_row(ref: MediaRef, sha256: str, info: MediaInfo) -> dict[str, object]:

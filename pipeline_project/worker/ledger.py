@@ -64,12 +64,17 @@ def datum_row(
         "state": "failed" if error else "done",
         "rows": rows,
         "error_class": type(error).__name__ if error else "",
-        "error": str(error) if error else "",
+        "error": storable(str(error)) if error else "",
         "duration_s": duration_s,
         "run_id": run_id,
         "code_version": __version__,
         "finished_at": datetime.now(UTC),
     }
+
+
+def storable(text: str) -> str:
+    """Escape what UTF-8 cannot hold, the odd bytes of a file name in an error, say."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def frame_datum_rows(
@@ -106,7 +111,11 @@ def reject_row(
     damaged: bool,
     run_id: str,
 ) -> Row:
-    """The line of a file that could not be used, or (damaged) only in part."""
+    """The line of a file that could not be used, or (damaged) only in part.
+
+    `key` says how long it counts: a datum key as long as the same bytes meet the same code, a
+    selection's id for that selection, nothing for the one run, since the next may fare better.
+    """
     return {
         "uri": uri,
         "name": name,
@@ -114,7 +123,7 @@ def reject_row(
         "datum_key": key,
         "stage": stage,
         "error_class": error_class,
-        "message": message,
+        "message": storable(message),
         "damaged": damaged,
         "run_id": run_id,
     }

@@ -5,16 +5,16 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.core.records import MediaRef
 from pipeline_project.core.selection.config import parse_selection_config
 from pipeline_project.core.video.sampling import expected_frames
 from pipeline_project.worker.checkpoints import Checkpoints
 from pipeline_project.worker.frames import FrameProgress, FrameStages, FrameTask
 from pipeline_project.worker.identify import Identified, KnownMedia, identify
-from pipeline_project.worker.ledger import read_states
+from pipeline_project.worker.ledger import Row, read_states
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.reclassify import reclassify
+from pipeline_project.worker.rejects import rejects_of_run
 from pipeline_project.worker.request import (
     StageFacts,
     WorkerRequest,
@@ -24,15 +24,12 @@ from pipeline_project.worker.request import (
 )
 from pipeline_project.worker.select_stage import SelectionFacts, SelectionStage
 from pipeline_project.worker.stages import (
-    DATUM_STAGES,
+    FRAME_STAGES,
     SET_STAGES,
     VERSIONS,
     FrameKeys,
     Stages,
-    probe_key,
 )
-
-FRAME_STAGES = DATUM_STAGES[1:]
 
 
 @dataclass(slots=True)
@@ -41,6 +38,7 @@ class _FramesDone:
 
     facts: dict[str, StageFacts]
     ready: list[KnownMedia] = field(default_factory=list)
+    failed: set[str] = field(default_factory=set)
     frames: int = 0
     decoded_files: int = 0
 
@@ -62,11 +60,10 @@ def run(request: WorkerRequest, refs: Iterable[MediaRef], parts: Parts) -> Worke
     checkpoints = Checkpoints(
         parts.lake, run_id=request.run_id, interval_s=config.limits.checkpoint_s
     )
-    found = _identify(request, refs, parts)
-    probed = time.perf_counter() - started
-    keys = {each.sha256: stages.keys(each.sha256, each.info.kind) for each in found.media}
     try:
-        checkpoints.take(found.rows)
+        found = _identify(request, refs, parts, checkpoints)
+        probed = time.perf_counter() - started
+        keys = {each.sha256: stages.keys(each.sha256, each.info.kind) for each in found.media}
         looked = _look(found.media, keys, stages, parts, checkpoints, request.run_id)
     finally:  # also when interrupted: finished files are kept
         checkpoints.commit("frames looked at")
@@ -80,21 +77,32 @@ def run(request: WorkerRequest, refs: Iterable[MediaRef], parts: Parts) -> Worke
         duration_s=probed,
     )
     head = checkpoints.last or parts.lake.resolve("main")
-    rejects = _write_rejects(request.run_id, found, keys, parts)
+    rejects = rejects_of_run(
+        parts.lake,
+        found,
+        keys,
+        looked.failed,
+        run_id=request.run_id,
+        selection_id=selection.selection_id,
+    )
+    lines = b"".join(json.dumps(row).encode() + b"\n" for row in rejects)
+    parts.store.put(rejects_key(request.run_id), lines)
     return WorkerResult(
         run_id=request.run_id,
         selection_id=selection.selection_id,
         commit_id=head.commit_id if head else "",
         reused=selection.reused,
         output_prefix=output_prefix(selection.selection_id),
-        counts={**_counts(request, found, looked, selection), **rejects},
+        counts=_counts(request, found, looked, selection, rejects),
         stages=[probe, *looked.facts.values(), *_set_facts(selection)],
         warnings=selection.warnings,
         duration_s=time.perf_counter() - started,
     )
 
 
-def _identify(request: WorkerRequest, refs: Iterable[MediaRef], parts: Parts) -> Identified:
+def _identify(
+    request: WorkerRequest, refs: Iterable[MediaRef], parts: Parts, checkpoints: Checkpoints
+) -> Identified:
     return identify(
         refs,
         lake=parts.lake,
@@ -102,6 +110,7 @@ def _identify(request: WorkerRequest, refs: Iterable[MediaRef], parts: Parts) ->
         reader=parts.reader,
         engine=parts.engine,
         progress=parts.progress,
+        take=checkpoints.take,
         run_id=request.run_id,
         rehash=request.config.rehash,
     )
@@ -119,19 +128,19 @@ def _look(
     states = read_states(parts.lake, {key for each in keys.values() for key in each.all()})
     done = _FramesDone({s: StageFacts(name=s, version=VERSIONS[s]) for s in FRAME_STAGES})
     tasks = []
-    failed = set()
     for each in media:
         own = keys[each.sha256]
-        if states.get(own.sample) == "failed":
-            failed.add(each.sha256)
-            done.facts["sample"].failed += 1
+        broken = [s for s in FRAME_STAGES if states.get(getattr(own, s)) == "failed"]
+        if broken:
+            done.failed.add(each.sha256)
+            done.facts[broken[0]].failed += 1
             continue
         missing = frozenset(s for s in FRAME_STAGES if states.get(getattr(own, s)) != "done")
         for stage in set(FRAME_STAGES) - missing:
             done.facts[stage].skipped += 1
         if missing:
             tasks.append(FrameTask(each, own, missing))
-    _announce(tasks, len(media) - len(tasks) - len(failed), stages, parts)
+    _announce(tasks, len(media) - len(tasks) - len(done.failed), stages, parts)
     work = FrameStages(stages, parts.fetch, parts.reader, parts.classifier, parts.embedder, run_id)
 
     def do(task: FrameTask) -> Iterator[FrameProgress]:
@@ -149,18 +158,17 @@ def _look(
         parts.progress.update("frames", done.frames, total, "frames", batch.task.media.ref.name)
         if batch.finished:
             _count_file(batch, done)
-            if batch.failed:
-                failed.add(batch.task.media.sha256)
     if tasks:
         parts.progress.update("frames", done.frames, done.frames, "frames")
-    done.ready = [each for each in media if each.sha256 not in failed]
+    done.ready = [each for each in media if each.sha256 not in done.failed]
     return done
 
 
 def _count_file(batch: FrameProgress, done: _FramesDone) -> None:
     done.decoded_files += batch.task.missing != {"classify"}
     if batch.failed:
-        done.facts["sample"].failed += 1
+        done.failed.add(batch.task.media.sha256)
+        done.facts[batch.task.first_missing].failed += 1
         return
     for stage in batch.task.missing:
         done.facts[stage].done += 1
@@ -186,7 +194,11 @@ def _expected(media: list[KnownMedia], stages: Stages) -> int | None:
 
 
 def _counts(
-    request: WorkerRequest, found: Identified, looked: _FramesDone, selection: SelectionFacts
+    request: WorkerRequest,
+    found: Identified,
+    looked: _FramesDone,
+    selection: SelectionFacts,
+    rejects: list[Row],
 ) -> dict[str, float]:
     videos = [each for each in found.media if each.info.kind == "video"]
     return {
@@ -195,30 +207,15 @@ def _counts(
         "media": len(found.media),
         "videos": len(videos),
         "images": len(found.media) - len(videos),
-        "duplicate_files": sum(found.names.values()) - len(found.names),
+        "duplicate_files": sum(len(refs) - 1 for refs in found.files.values()),
         "video_seconds": sum(each.info.duration_s or 0.0 for each in videos),
         "hashed_files": found.hashed,
         "decoded_files": looked.decoded_files,
         "decoded_frames": looked.frames,
+        "rejected": len({row["uri"] for row in rejects if not row["damaged"]}),
+        "damaged": len({row["uri"] for row in rejects if row["damaged"]}),
         **selection.counts,
     }
-
-
-def _write_rejects(
-    run_id: str, found: Identified, keys: dict[str, FrameKeys], parts: Parts
-) -> dict[str, float]:
-    """Leave what could not be used beside the result, whether seen now or known from before."""
-    current = {probe_key(sha256) for sha256 in found.hashes}
-    current |= {each.sample for each in keys.values()} | {""}
-    rows = [
-        row
-        for row in parts.lake.read(TABLES["rejects"], where=("datum_key", current)).to_pylist()
-        if row["sha256"] or row["run_id"] == run_id
-    ]
-    lines = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-    parts.store.put(rejects_key(run_id), lines)
-    damaged = sum(row["damaged"] for row in rows)
-    return {"rejected": len(rows) - damaged, "damaged": damaged}
 
 
 def _set_facts(selection: SelectionFacts) -> list[StageFacts]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.core.config import CurationConfig
 from pipeline_project.core.hashing import canonical_json, hash_of_names, set_key
+from pipeline_project.core.selection.config import parse_selection_config
 from pipeline_project.worker.candidates import Candidates, Judgement, gather, judge
 from pipeline_project.worker.checkpoints import Checkpoints
 from pipeline_project.worker.datapool import (
@@ -79,7 +80,7 @@ class SelectionStage:
         facts.counts = _counts(candidates, judgement, selected, pool, len(files))
         if pool.selections:
             facts.warnings += _pool_notes(media, considered, pool, self.config)
-        checkpoints.take(selection_rows(selection_id, candidates, judgement, selected, pool, files))
+        rows = selection_rows(selection_id, candidates, judgement, selected, pool, files)
         header = selection_set_row(
             selection_id,
             dataset=self.config.dataset,
@@ -91,25 +92,18 @@ class SelectionStage:
             run_id=self.run_id,
             counts=facts.counts,
         )
-        self._commit(header, checkpoints, len(files), len(candidates))
+        rows.add(TABLES["selection_sets"], header)
+        message = f"selection {selection_id}: {len(files)} of {len(candidates)} frames picked"
+        checkpoints.commit(message, rows)
         return facts
 
-    def _commit(
-        self, header: dict[str, object], checkpoints: Checkpoints, picked: int, candidates: int
-    ) -> None:
-        rows = Rows()
-        rows.add(TABLES["selection_sets"], header)
-        checkpoints.take(rows)
-        checkpoints.commit(
-            f"selection {header['selection_id']}: {picked} of {candidates} frames picked"
-        )
-
     def _deciding(self) -> dict[str, object]:
-        """The settings that decide what is picked and how it is written."""
+        """The settings that decide what is picked and how it is written, in one spelling."""
         config = self.config
+        selection = parse_selection_config(config.selection)
         return {
             "quality": config.quality.model_dump(mode="json"),
-            "selection": config.selection,
+            "selection": selection.model_dump(mode="json"),
             "datapool": config.datapool.model_dump(mode="json"),
             "jpeg_quality": config.output.jpeg_quality,
             "versions": {stage: VERSIONS[stage] for stage in SET_STAGES},
@@ -142,7 +136,10 @@ class SelectionStage:
                 float(candidates.timestamp_s[each.index]),
                 source.info.kind,
             )
-            wanted.setdefault(sha256, []).append(PictureToWrite(each.index, int(pts), name))
+            picture = PictureToWrite(
+                each.index, int(pts), candidates.pixels_sha256[each.index], name
+            )
+            wanted.setdefault(sha256, []).append(picture)
         files = {}
         for written in self._pictures(wanted, by_hash, facts.selection_id):
             if written.error is None:
@@ -197,14 +194,21 @@ class SelectionStage:
         rows = self.parts.lake.read(
             TABLES["selections"], where=("selection_id", {same.selection_id})
         ).to_pylist()
+        gone = [row for row in rows if f"{prefix}/frames/{row['file_name']}" not in there]
+        frames = self.parts.lake.read(
+            TABLES["frames"],
+            columns=["frame_id", "pixels_sha256"],
+            where=("frame_id", {row["frame_id"] for row in gone}),
+        )
+        pixels = dict(zip(*(frames[name].to_pylist() for name in frames.schema.names), strict=True))
         by_hash = {each.sha256: each for each in media}
         wanted: dict[str, list[PictureToWrite]] = {}
-        for row in rows:
-            if f"{prefix}/frames/{row['file_name']}" not in there:
-                sha256, _, pts = row["frame_id"].partition(":")
-                picture = PictureToWrite(row["rank"], int(pts), row["file_name"])
-                wanted.setdefault(sha256, []).append(picture)
-        for written in self._pictures(wanted, by_hash, same.selection_id) if wanted else []:
+        for row in gone:
+            frame = row["frame_id"]
+            sha256, _, pts = frame.partition(":")
+            picture = PictureToWrite(row["rank"], int(pts), pixels[frame], row["file_name"])
+            wanted.setdefault(sha256, []).append(picture)
+        for written in self._pictures(wanted, by_hash, same.selection_id):
             if written.error is not None:
                 facts.warnings.append(
                     f"{written.file_name} is gone from the store and could not be written "

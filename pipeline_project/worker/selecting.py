@@ -17,7 +17,7 @@ from pipeline_project.core.selection.near_duplicates import FrameFeatures, find_
 from pipeline_project.core.selection.plane import project
 from pipeline_project.worker.candidates import Candidates, Judgement
 from pipeline_project.worker.datapool import Datapool
-from pipeline_project.worker.ledger import Rows
+from pipeline_project.worker.ledger import Row, Rows
 
 EARLIER_PICK = "earlier pick"
 
@@ -87,53 +87,40 @@ def selection_rows(
     """The rows of one selection; `files` names the written file of each picked row."""
     rows = Rows()
     excluded = {each.row for each in judgement.exclusions}
-    picked = {each.index for each in selected.picks if each.index in files}
+    picked = [each for each in selected.picks if each.index in files]
+    outcome = dict.fromkeys(range(len(candidates)), "candidate")
+    outcome |= dict.fromkeys(selected.duplicates, "duplicate")
+    outcome |= dict.fromkeys(excluded, "excluded")
+    outcome |= dict.fromkeys((each.index for each in picked), "picked")
+    own = set(candidates.frame_id)
+    outcome |= {
+        len(candidates) + number: "pool"
+        for number, frame in enumerate(pool.frame_ids)
+        if frame not in own
+    }
+    names = [*candidates.frame_id, *pool.frame_ids]
     places = project(np.concatenate([candidates.vectors, pool.vectors]))
-    for row, frame in enumerate(candidates.frame_id):
-        outcome = (
-            "picked"
-            if row in picked
-            else "excluded"
-            if row in excluded
-            else "duplicate"
-            if row in selected.duplicates
-            else "candidate"
-        )
-        place = {
+    for row, what in outcome.items():
+        place: Row = {
             "selection_id": selection_id,
-            "frame_id": frame,
-            "media_sha256": candidates.media_sha256[row],
-            "outcome": outcome,
+            "frame_id": names[row],
+            "media_sha256": names[row].partition(":")[0],
+            "outcome": what,
             "map_x": float(places[row, 0]),
             "map_y": float(places[row, 1]),
         }
         rows.add(TABLES["candidates"], place)
-    own = set(candidates.frame_id)
-    for number, frame in enumerate(pool.frame_ids):
-        if frame in own:
-            continue
-        x, y = places[len(candidates) + number]
-        place = {
+    for each in picked:
+        pick_row: Row = {
             "selection_id": selection_id,
-            "frame_id": frame,
-            "media_sha256": frame.partition(":")[0],
-            "outcome": "pool",
-            "map_x": float(x),
-            "map_y": float(y),
+            "frame_id": candidates.frame_id[each.index],
+            "rank": each.rank,
+            "reason": _reason(each, pool),
+            "file_name": files[each.index],
         }
-        rows.add(TABLES["candidates"], place)
-    for each in selected.picks:
-        if each.index in files:
-            row = {
-                "selection_id": selection_id,
-                "frame_id": candidates.frame_id[each.index],
-                "rank": each.rank,
-                "reason": _reason(each, pool),
-                "file_name": files[each.index],
-            }
-            rows.add(TABLES["selections"], row)
+        rows.add(TABLES["selections"], pick_row)
     for judged in judgement.exclusions:
-        row = {
+        exclusion: Row = {
             "selection_id": selection_id,
             "frame_id": candidates.frame_id[judged.row],
             "judgement": judged.judgement,
@@ -141,7 +128,7 @@ def selection_rows(
             "value": judged.value,
             "threshold": judged.threshold,
         }
-        rows.add(TABLES["exclusions"], row)
+        rows.add(TABLES["exclusions"], exclusion)
     rows.take(_duplicate_rows(selection_id, candidates, selected))
     return rows
 
@@ -157,7 +144,7 @@ def selection_set_row(
     pool: Datapool,
     run_id: str,
     counts: dict[str, float],
-) -> dict[str, object]:
+) -> Row:
     """The header of one selection."""
     return {
         "selection_id": selection_id,

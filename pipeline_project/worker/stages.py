@@ -1,7 +1,9 @@
 """The stages, their versions, and the keys of their results.
 
 A stage's version is part of the key of everything it makes: raise it when the stage's code
-gives another result for the same input, and that stage and those after it run again.
+gives another result for the same input, and that stage and those after it run again. Score and
+embed come after sample, classify after score. Nothing comes after probe: the stages that decode
+look at the bytes, not at its result.
 """
 
 from collections.abc import Mapping
@@ -16,8 +18,10 @@ from pipeline_project.core.quality.registry import QUALITY_VERSION
 from pipeline_project.core.records import MediaKind
 
 THUMBNAIL_WIDTH_PX = 240
+THUMBNAIL_HEIGHT_PX = 480  # taller pictures, of screens or panoramas, come out narrower
 
 DATUM_STAGES = ("probe", "sample", "score", "classify", "embed")
+FRAME_STAGES = DATUM_STAGES[1:]
 SET_STAGES = ("deduplicate", "select", "write")
 VERSIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -103,7 +107,7 @@ class Stages:
             return {
                 **sampling,
                 "min_side_px": self.config.quality.min_side_px,
-                "thumbnail_width_px": THUMBNAIL_WIDTH_PX,
+                "thumbnail_px": [THUMBNAIL_WIDTH_PX, THUMBNAIL_HEIGHT_PX],
             }
         if stage == "classify":
             return {"classifier": self.config.quality.classifier}

@@ -1,0 +1,62 @@
+"""Which listed files a run could not use, or only in part, whether seen now or known before."""
+
+from collections.abc import Collection, Iterator
+
+from pipeline_project.adapters.lake.base import Lake
+from pipeline_project.adapters.lake.schemas import TABLES
+from pipeline_project.core.records import MediaRef
+from pipeline_project.worker.identify import Identified
+from pipeline_project.worker.ledger import Row
+from pipeline_project.worker.stages import FrameKeys, probe_key
+
+
+def rejects_of_run(
+    lake: Lake,
+    found: Identified,
+    keys: dict[str, FrameKeys],
+    failed: Collection[str],
+    *,
+    run_id: str,
+    selection_id: str,
+) -> list[Row]:
+    """Read the reject rows that speak of this run's listing, under its own names.
+
+    Args:
+        lake: holds the rows.
+        found: the listing's contents.
+        keys: datum keys of the usable contents.
+        failed: hashes of usable contents whose frame stages failed.
+        run_id: of this run; what could not be read at all counts for one run only.
+        selection_id: of its selection; picks that could not be written belong to it.
+
+    Returns:
+        One row per file and error. A file whose bytes are unusable is listed under each of its
+        names, a damaged one under the name that it was used by.
+    """
+    contents = {probe_key(sha256): sha256 for sha256 in found.files if sha256 not in keys}
+    contents |= {key: sha256 for sha256, own in keys.items() for key in own.all()}
+    rows: dict[str, list[Row]] = {}
+    result: list[Row] = []
+    wanted = {*contents, selection_id, ""}
+    for row in lake.read(TABLES["rejects"], where=("datum_key", wanted)).to_pylist():
+        if row["datum_key"] in contents:
+            rows.setdefault(contents[row["datum_key"]], []).append(row)
+        elif row["datum_key"] == selection_id or row["run_id"] == run_id:
+            result.append(row)
+    for sha256, refs in found.files.items():
+        whole = sha256 not in keys or sha256 in failed
+        for ref in refs if whole else refs[:1]:
+            result += _under_its_name(ref, rows.get(sha256, []))
+    return result
+
+
+def _under_its_name(ref: MediaRef, rows: list[Row]) -> Iterator[Row]:
+    """One row per error: the file's own, else that of another file of the same bytes."""
+    by_error = {row["error_class"]: row for row in rows}
+    by_error |= {row["error_class"]: row for row in rows if row["uri"] == ref.uri}
+    for row in by_error.values():
+        if row["uri"] == ref.uri:
+            yield row
+        else:
+            message = f"{row['message']} (Seen as {row['name']}, which holds the same bytes.)"
+            yield {**row, "uri": ref.uri, "name": ref.name, "message": message}
