@@ -16,7 +16,7 @@ class ProgressSink(Protocol):
             stage: which part of the work, `probe` say.
             done: units finished.
             total: units in all; None while nobody knows.
-            unit: what is counted, `files` say.
+            unit: what is counted, `files` say; empty when nothing is.
             message: a few words on what happens now; may be empty.
         """
         ...
@@ -49,4 +49,6 @@ class LoggedProgress:
             return
         self._told_at[stage], self._told[stage] = now, (done, message)
         count = f"{done:,}" if total is None else f"{done:,} of {total:,}"
+        if not unit:  # a state, not a count
+            count = ""
         self._log.info(" ".join(part for part in (f"{stage}:", count, unit, message) if part))

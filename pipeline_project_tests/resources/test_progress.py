@@ -34,6 +34,11 @@ def test_stages_do_not_silence_each_other_and_an_unknown_total_is_left_out(lines
     assert lines() == ["probe: 1 files a.mp4", "score: 2 frames"]
 
 
+def test_a_state_is_told_without_a_count(lines):
+    LoggedProgress(logging.getLogger("p")).update("selection", 0, None, "", "running")
+    assert lines() == ["selection: running"]
+
+
 def test_the_same_end_is_told_once(lines):
     sink = LoggedProgress(logging.getLogger("p"))
     sink.update("probe", 2, 2, "files", "")
