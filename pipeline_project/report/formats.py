@@ -3,6 +3,8 @@
 import math
 import unicodedata
 from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote, urlsplit
 
@@ -15,7 +17,16 @@ _WORDS = {
     "laplacian": "Laplacian",
     "sobel": "Sobel",
     "phash": "perceptual hash",
+    "url": "source",
 }
+
+
+@dataclass(frozen=True)
+class Credit:
+    """One part of a line that names who made a picture; link is empty where there is none."""
+
+    text: str
+    link: str
 
 
 def clock(seconds: float | None) -> str:
@@ -125,3 +136,15 @@ def web_link(text: str) -> str:
     except ValueError:
         return ""
     return text.strip() if parts.scheme in {"http", "https"} and parts.netloc else ""
+
+
+def credits(attribution: Mapping[str, str]) -> list[Credit]:
+    """Name who made a picture: `author` is linked to `author_url`, an address alone by its key."""
+    parts = []
+    for key, value in attribution.items():
+        if not value or (key.endswith("_url") and attribution.get(key.removesuffix("_url"))):
+            continue
+        link = web_link(value)
+        text = words(key.removesuffix("_url")) if link else shown(value)
+        parts.append(Credit(text, link or web_link(attribution.get(f"{key}_url", ""))))
+    return parts

@@ -9,13 +9,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from bokeh.core.types import ID
 from bokeh.embed import json_item
 from bokeh.models import (
-    BoxZoomTool,
     ColumnDataSource,
+    DataRange1d,
     HoverTool,
     InlineStyleSheet,
     PanTool,
@@ -32,6 +33,9 @@ from pipeline_project.report.data import OUTCOMES, EmbeddingMap, Histogram
 
 MAP_HEIGHT_PX = 560
 HISTOGRAM_HEIGHT_PX = 190
+# How wide the map is on a wide screen, and the room a pick's thumbnail gets on it.
+_MAP_WIDTH_PX = 1180
+_PICTURE_PX = (66, 46)
 _BINS = 36
 _FONT_SIZE = "12px"
 
@@ -58,15 +62,8 @@ _BAR_TOOLTIP = """
   <b>@count frames</b> @outcome<br><span style="color:var(--ink-2)">@interval</span>
 </div>
 """
-# Bokeh draws tooltips and the toolbar in a shadow root, which only its own style sheets reach.
-_SURFACE = """
-:host {
-  --background-color: var(--surface); --color: var(--ink); --divider-color: var(--line);
-  --icon-color: var(--ink-2); --tooltip-color: var(--surface); --tooltip-text: var(--ink);
-  --tooltip-border: var(--line);
-}
-.bk-Tooltip { border-radius: 8px; padding: 8px; opacity: 1; box-shadow: var(--shadow); }
-"""
+# Bokeh draws the toolbar in a shadow root, which only its own style sheets reach.
+_TOOLBAR_STYLE = ":host { --icon-color: var(--ink-2); } .bk-divider { display: none; }"
 
 
 def plot_items(
@@ -94,23 +91,18 @@ def map_figure(embedding_map: EmbeddingMap) -> figure:
     unknown = sorted(set(embedding_map.outcome) - set(OUTCOMES))
     if unknown:
         raise ValueError(f"drew the embedding map, saw outcomes {unknown}; known are {[*OUTCOMES]}")
-    plot = _figure(MAP_HEIGHT_PX, match_aspect=True)
+    plot = _figure(
+        MAP_HEIGHT_PX,
+        x_range=DataRange1d(range_padding=0.1),
+        y_range=DataRange1d(range_padding=0.15),
+    )
     renderers: list[DataRenderer] = []
     outcomes = np.asarray(embedding_map.outcome, dtype=object)
     for outcome, mark in _MARKS.items():
         index = np.flatnonzero(outcomes == outcome)
         if not len(index):
             continue
-        source = ColumnDataSource(
-            {
-                "x": np.asarray(embedding_map.x, dtype=np.float32)[index],
-                "y": np.asarray(embedding_map.y, dtype=np.float32)[index],
-                "name": [formats.shown(embedding_map.name[i]) for i in index],
-                "time": [formats.clock(float(embedding_map.timestamp_s[i])) for i in index],
-                "thumbnail": [formats.picture(embedding_map.thumbnail_jpeg[i]) for i in index],
-                "outcome": [OUTCOMES[outcome]] * len(index),
-            }
-        )
+        source = ColumnDataSource(_columns(embedding_map, index, outcome))
         renderer = plot.scatter("x", "y", source=source, name=outcome, **mark)
         colour = f"--outcome-{outcome}"
         filled, lined = mark.get("fill_alpha", 1.0) > 0, mark.get("line_color", "") is not None
@@ -120,15 +112,92 @@ def map_figure(embedding_map: EmbeddingMap) -> figure:
             **({"line_color": colour} if lined else {}),
         )
         renderers.append(renderer)
+    renderers.extend(_draw_pictures(plot, embedding_map))
     plot.axis.visible = False
-    hover = HoverTool(renderers=renderers[::-1], tooltips=_MAP_TOOLTIP, limit=1)
+    plot.grid.visible = False
+    hover = HoverTool(
+        renderers=renderers[::-1], tooltips=_MAP_TOOLTIP, limit=1, visible=False, show_arrow=False
+    )
     # Neither dragging nor scrolling is on at first: on a phone the page must scroll past the map.
     # The page's script turns panning on for readers with a mouse.
-    plot.add_tools(hover, PanTool(), WheelZoomTool(), BoxZoomTool(match_aspect=True), ResetTool())
+    plot.add_tools(hover, PanTool(), WheelZoomTool(), ResetTool())
     plot.toolbar.active_drag = None
     plot.toolbar.active_scroll = None
+    plot.toolbar.group = False
     plot.toolbar_location = "right"
     return plot
+
+
+def _draw_pictures(plot: figure, embedding_map: EmbeddingMap) -> list[DataRenderer]:
+    """Lay the thumbnails of picks on the map, as many as fit without covering each other."""
+    x, y = np.asarray(embedding_map.x, np.float64), np.asarray(embedding_map.y, np.float64)
+    picked = [
+        index
+        for index, outcome in enumerate(embedding_map.outcome)
+        if outcome == "picked" and np.isfinite(x[index]) and np.isfinite(y[index])
+    ]
+    # Where they would lie on a map as wide as the page; a narrow one hides them.
+    across_px = (x - np.nanmin(x)) / max(float(np.ptp(x)), 1e-9) * _MAP_WIDTH_PX
+    down_px = (y - np.nanmin(y)) / max(float(np.ptp(y)), 1e-9) * MAP_HEIGHT_PX
+    placed: list[int] = []
+    sizes: list[tuple[float, float]] = []
+    for index in picked:
+        size = _fitted(embedding_map.thumbnail_jpeg[index])
+        if size and all(
+            abs(across_px[index] - across_px[other]) > _PICTURE_PX[0] + 6
+            or abs(down_px[index] - down_px[other]) > _PICTURE_PX[1] + 6
+            for other in placed
+        ):
+            placed.append(index)
+            sizes.append(size)
+    if not placed:
+        return []
+    source = ColumnDataSource(
+        _columns(embedding_map, np.array(placed), "picked")
+        | {
+            "width": [width for width, _ in sizes],
+            "height": [height for _, height in sizes],
+            "outer_width": [width + 5 for width, _ in sizes],
+            "outer_height": [height + 5 for _, height in sizes],
+        }
+    )
+    frame = plot.rect(
+        "x", "y", "outer_width", "outer_height",
+        source=source, width_units="screen", height_units="screen", line_width=0, name="pictures",
+    )  # fmt: skip
+    _follow(frame.glyph, fill_color="--outcome-picked", line_color="--outcome-picked")
+    plot.image_url(
+        "thumbnail", "x", "y", "width", "height",
+        source=source, w_units="screen", h_units="screen", anchor="center", name="pictures",
+    )  # fmt: skip
+    return [frame]
+
+
+def _fitted(jpeg: bytes) -> tuple[float, float] | None:
+    """Width and height of a thumbnail on the map, in pixels; None when it is no picture."""
+    pixels = (
+        cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_2)
+        if jpeg
+        else None
+    )
+    if pixels is None:
+        return None
+    height, width = pixels.shape
+    scale = min(_PICTURE_PX[0] / width, _PICTURE_PX[1] / height)
+    return width * scale, height * scale
+
+
+def _columns(
+    embedding_map: EmbeddingMap, index: npt.NDArray[np.intp], outcome: str
+) -> dict[str, Any]:
+    return {
+        "x": np.asarray(embedding_map.x, dtype=np.float32)[index],
+        "y": np.asarray(embedding_map.y, dtype=np.float32)[index],
+        "name": [formats.shown(embedding_map.name[i]) for i in index],
+        "time": [formats.clock(float(embedding_map.timestamp_s[i])) for i in index],
+        "thumbnail": [formats.picture(embedding_map.thumbnail_jpeg[i]) for i in index],
+        "outcome": [OUTCOMES[outcome]] * len(index),
+    }
 
 
 def histogram_figure(histogram: Histogram) -> figure:
@@ -170,7 +239,7 @@ def histogram_figure(histogram: Histogram) -> figure:
         line = Span(location=histogram.threshold, dimension="height", line_dash="dashed")
         _follow(line, line_color="--ink-2")
         plot.add_layout(line)
-    plot.add_tools(HoverTool(renderers=bars, tooltips=_BAR_TOOLTIP, limit=1))
+    plot.add_tools(HoverTool(renderers=bars, tooltips=_BAR_TOOLTIP, limit=1, show_arrow=False))
     plot.xgrid.visible = False
     plot.toolbar_location = None
     return plot
@@ -219,10 +288,10 @@ def _figure(height_px: int, **options: Any) -> figure:
         border_fill_color=None,
         outline_line_color=None,
         output_backend="canvas",
-        stylesheets=[InlineStyleSheet(css=_SURFACE)],
         **options,
     )
     plot.toolbar.logo = None
+    plot.toolbar.stylesheets = [InlineStyleSheet(css=_TOOLBAR_STYLE)]
     plot.min_border = 4
     plot.axis.axis_line_color = None
     plot.axis.minor_tick_line_color = None

@@ -173,7 +173,7 @@ def _environment() -> Environment:
         formats.shown,
         formats.picture,
         formats.frame_path,
-        formats.web_link,
+        formats.credits,
         _meter,
     ):
         environment.filters[function.__name__.lstrip("_")] = function
@@ -187,7 +187,7 @@ def _own_file(name: str) -> str:
 @lru_cache(maxsize=1)
 def _bokeh_script() -> str:
     """Return Bokeh's own script, core component only: 1.3 MB, no widgets, tables or WebGL."""
-    resources: Any = Resources(mode="inline", components=["bokeh"], log_level=None)
+    resources: Any = Resources(mode="inline", components=["bokeh"], log_level="warn")
     return "\n".join(resources.js_raw)
 
 

@@ -34,7 +34,8 @@
     if (matchMedia("(pointer: fine)").matches) {
       map.toolbar.tools.find((tool) => tool.type === "PanTool").active = true;
     }
-    for (const button of document.querySelectorAll("[data-outcome]")) {
+    const buttons = [...document.querySelectorAll("[data-outcome]")];
+    for (const button of buttons) {
       button.addEventListener("click", () => {
         const show = button.getAttribute("aria-pressed") !== "true";
         button.setAttribute("aria-pressed", String(show));
@@ -42,6 +43,10 @@
           if (renderer.name === button.dataset.outcome) renderer.visible = show;
         }
       });
+    }
+    /* On a narrow map the pictures would cover it. */
+    if (map.inner_width < 700) {
+      buttons.find((button) => button.dataset.outcome === "pictures")?.click();
     }
   }
 

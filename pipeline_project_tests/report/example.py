@@ -99,8 +99,9 @@ def picks(count: int) -> list[Pick]:
             file_name=f"{rank:04d} {SCENES[rank % len(SCENES)]} #1?_{rank}.5s.jpg",
             attribution={
                 "author": "Ada Example",
+                "author_url": "https://www.pexels.com/@ada",
+                "license": "Pexels License",
                 "url": "https://www.pexels.com/video/1234/",
-                "license": "javascript:alert(1)",
             }
             if rank % 7 == 3
             else {},
@@ -186,7 +187,13 @@ def example(picked: int = 24, frames: int = 420, nasty: bool = True) -> ReportDa
     chosen = picks(picked)
     if nasty:
         hostile = [
-            Pick(card(pick.rank * 3, name=name), pick.rank, f"because {name}", name)
+            Pick(
+                card(pick.rank * 3, name=name),
+                pick.rank,
+                f"because {name}",
+                name,
+                {"author": name, "author_url": "javascript:alert(1)"},
+            )
             for pick, name in zip(chosen[-len(NASTY_NAMES) :], NASTY_NAMES, strict=False)
         ]
         chosen = chosen[: len(chosen) - len(hostile)] + hostile

@@ -84,3 +84,23 @@ def test_a_frames_path_cannot_leave_its_folder():
 def test_a_moment_that_cannot_be_read_stays_as_it_is():
     assert formats.moment("yesterday") == "yesterday"
     assert formats.moment("2025-06-03T14:21:07+00:00") == "3 June 2025, 14:21 UTC"
+
+
+def test_a_credit_links_the_author_to_the_authors_page():
+    parts = formats.credits(
+        {
+            "author": "Ada <b>",
+            "author_url": "https://www.pexels.com/@ada",
+            "url": "https://www.pexels.com/video/1/",
+            "license": "",
+        }
+    )
+    assert parts == [
+        formats.Credit("Ada <b>", "https://www.pexels.com/@ada"),
+        formats.Credit("source", "https://www.pexels.com/video/1/"),
+    ]
+
+
+def test_a_credit_with_a_script_for_an_address_is_text():
+    parts = formats.credits({"author": "Ada", "author_url": "javascript:alert(1)"})
+    assert parts == [formats.Credit("Ada", "")]

@@ -1,6 +1,7 @@
 """The page in a real headless Chromium: it draws, it is silent, hostile names do nothing."""
 
 import hashlib
+import html as html_text
 import json
 import re
 from base64 import b64encode
@@ -9,7 +10,7 @@ import pytest
 
 from pipeline_project.report.render import render_report
 from pipeline_project_tests.browser import MISSING, dump_dom, find_chromium, screenshot
-from pipeline_project_tests.report.example import example, nothing
+from pipeline_project_tests.report.example import NASTY_NAMES, example, nothing
 
 pytestmark = [
     pytest.mark.browser,
@@ -32,22 +33,51 @@ function inked(plot) {
     return Math.max(most, drawn);
   }, 0);
 }
-setTimeout(() => {
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+/* Points at every frame whose name holds markup, and keeps what the tooltips said. */
+async function hover(map) {
+  const layer = inside(map).find((node) => node.classList.contains("bk-events"));
+  const view = Bokeh.index.roots.find((root) => root.model.toolbar?.tools.length > 1);
+  const heard = {pictures: 0, elements: 0, texts: []};
+  for (const renderer of view.model.renderers) {
+    const {x, y, name} = renderer.data_source.data;
+    for (let i = 0; i < x.length; i += 1) {
+      if (!name[i].includes("<")) continue;
+      const box = layer.getBoundingClientRect();
+      const at = {
+        clientX: box.left + view.frame.x_scale.compute(x[i]),
+        clientY: box.top + view.frame.y_scale.compute(y[i]),
+        bubbles: true, composed: true, pointerType: "mouse", isPrimary: true, pointerId: 1,
+      };
+      layer.dispatchEvent(new PointerEvent("pointerenter", at));
+      layer.dispatchEvent(new PointerEvent("pointermove", at));
+      await pause(60);
+      const tip = inside(document).find((node) => node.classList.contains("bk-tooltip-content"));
+      if (!tip) continue;
+      heard.pictures += tip.querySelectorAll("img[src^='data:image/']").length;
+      heard.elements += tip.querySelectorAll("script, [onerror], b, a").length;
+      heard.texts.push(tip.textContent);
+    }
+  }
+  return heard;
+}
+async function look() {
+  await pause(2000);
   const seen = {plots: {}, width: document.documentElement.scrollWidth, title: document.title};
   for (const plot of document.querySelectorAll(".plot")) seen.plots[plot.id] = inked(plot);
   const map = document.getElementById("plot-map");
   if (map) {
-    const button = document.querySelector("[data-outcome=candidate]");
-    button.click();
+    seen.hover = await hover(map);
+    document.querySelector("[data-outcome=candidate]").click();
     document.querySelector("[data-pick]").click();
+    await pause(600);
+    seen.fewer = inked(map);
     seen.lightbox = document.querySelector("#lightbox figcaption").innerText;
     seen.open = document.getElementById("lightbox").open;
   }
-  setTimeout(() => {
-    if (map) seen.fewer = inked(map);
-    document.body.setAttribute("data-seen", JSON.stringify(seen));
-  }, 600);
-}, 2500);
+  document.body.setAttribute("data-seen", JSON.stringify(seen));
+}
+look();
 """
 
 
@@ -61,7 +91,7 @@ def visit(html, folder, width_px=1400):
     seen = dump_dom(page.as_uri(), width_px=width_px)
     found = re.search(r'data-seen="([^"]*)"', seen.dom)
     assert found, f"the probe did not run; console: {seen.console}"
-    return json.loads(found.group(1).replace("&quot;", '"').replace("&amp;", "&")), seen.console
+    return json.loads(html_text.unescape(found.group(1))), seen.console
 
 
 def complaints(console):
@@ -78,6 +108,10 @@ def test_the_figures_draw_and_the_console_stays_silent(tmp_path):
     assert set(seen["plots"]) == {"plot-map", *(f"plot-histogram-{i}" for i in range(5))}
     assert all(inked > 1000 for inked in seen["plots"].values()), seen["plots"]
     assert seen["fewer"] < seen["plots"]["plot-map"]
+    # A tooltip shows the frame and its name, and a hostile name stays text.
+    assert seen["hover"]["pictures"] == len(seen["hover"]["texts"]) > 10
+    assert seen["hover"]["elements"] == 0
+    assert any(NASTY_NAMES[0] in text for text in seen["hover"]["texts"])
     assert seen["open"]
     assert "farthest from every frame picked before" in seen["lightbox"]
     assert seen["title"] == "24 of 1,184 frames picked from 14 files"
