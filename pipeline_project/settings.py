@@ -1,17 +1,20 @@
 """The only reader of the environment and of `pipeline.yaml`.
 
 Stronger first: command-line flags, environment variables (`PIPELINE_SAMPLING__MODE=fps`, two
-underscores between a section and its field), `pipeline.yaml`, defaults. Secrets come from the
-environment alone and are never written anywhere.
+underscores between a section and its field), `pipeline.yaml`, defaults. Sections are merged field
+by field; of the two ways to say how many frames to pick, the stronger source's counts alone.
+Secrets come from the environment alone and are never written anywhere, not even in errors.
 """
 
+import difflib
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -25,16 +28,38 @@ from pipeline_project.errors import ConfigError
 
 CONFIG_FILE = "pipeline.yaml"
 
+_PREFIX = "PIPELINE_"
+_SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
+_AMOUNTS = ("n_samples", "nSamples", "proportion_samples", "proportionSamples")
+_ENVIRONMENT_ONLY = ("pexels_api_key", "dagster_home")
+_BOOLEAN = "tag:yaml.org,2002:bool"
+
+
+class _Yaml(yaml.SafeLoader):
+    """YAML whose only booleans are true and false, as in YAML 1.2: `on` is a setting of ours."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOLEAN]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Yaml.add_implicit_resolver(_BOOLEAN, re.compile("true|True|TRUE|false|False|FALSE"), list("tTfF"))
+
 
 class Settings(CurationConfig, BaseSettings):
     """The curation's configuration, and where and how this machine runs it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PIPELINE_", env_nested_delimiter="__", extra="forbid", validate_assignment=True
+        env_prefix=_PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        extra="forbid",
+        validate_assignment=True,
     )
 
-    on: Literal["local", "aws"] = Field("local", description="Where the work is done.")
-    home: Path = Field(Path(".pipeline"), description="State of this installation.")
+    on: Literal["local", "aws"] = Field(default="local", description="Where the work is done.")
+    home: Path = Field(default=Path(".pipeline"), description="State of this installation.")
     pexels_api_key: SecretStr | None = Field(
         None, validation_alias="PEXELS_API_KEY", description="Key for `pexels:` sources."
     )
@@ -68,9 +93,11 @@ class Settings(CurationConfig, BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags before environment before file."""
-        given = dict(init_settings())
-        file = InitSettingsSource(settings_cls, given.pop("from_file", {}))
-        return InitSettingsSource(settings_cls, given), env_settings, file
+        flags = dict(init_settings())
+        file = flags.pop("from_file", {})
+        environment = env_settings()
+        sources = _one_amount(flags, environment, file)
+        return tuple(InitSettingsSource(settings_cls, source) for source in sources)
 
 
 def load_settings(
@@ -90,19 +117,21 @@ def load_settings(
         path = Path(CONFIG_FILE)
     from_file = _read_yaml(path) if path is not None else {}
     origin = f"{path}, the environment (PIPELINE_*) or a flag" if path else "PIPELINE_* or a flag"
+    _check_environment(os.environ)
     try:
         return Settings(from_file=from_file, **dict(flags or {}))  # type: ignore[call-arg]  # popped by the sources
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']} (seen: {each['input']!r})"
-            for each in error.errors()
-        )
+        problems = "; ".join(_problem(each) for each in error.errors())
         raise ConfigError(
             f"Reading the settings from {origin}: {problems}. "
             "`pipeline init` writes a file with every setting explained."
         ) from None
     except SettingsError as error:
-        raise ConfigError(f"Reading the settings from the environment: {error}.") from None
+        seen = getattr(error.__cause__, "doc", "")
+        raise ConfigError(
+            f"Reading the settings from the environment: {error} (seen: {seen!r}). Write lists "
+            f"and sections as JSON, such as {_PREFIX}INCLUDE='[\"*.mp4\"]'."
+        ) from None
 
 
 def use_dagster_home(settings: Settings) -> Path:
@@ -112,17 +141,80 @@ def use_dagster_home(settings: Settings) -> Path:
     return home
 
 
+def _one_amount(*sources: dict[str, Any]) -> list[dict[str, Any]]:
+    """Keep only the strongest source's word on how many to pick; sources come strongest first."""
+    decided = False
+    kept = []
+    for source in sources:
+        selection = source.get("selection")
+        if isinstance(selection, Mapping):
+            if decided:
+                own = {name: value for name, value in selection.items() if name not in _AMOUNTS}
+                source = {**source, "selection": own}
+            decided = decided or any(selection.get(name) is not None for name in _AMOUNTS)
+        kept.append(source)
+    return kept
+
+
+def _check_environment(environment: Mapping[str, str]) -> None:
+    """Refuse `PIPELINE_<no such section>__FIELD`: a typing slip must not pass silently."""
+    for name in environment:
+        section, separator, _ = name.upper().removeprefix(_PREFIX).partition("__")
+        if not (separator and name.upper().startswith(_PREFIX)):
+            continue
+        if section.lower() not in Settings.model_fields:
+            raise ConfigError(
+                f"Reading the settings from the environment: {name}: "
+                f"{_unknown(section.lower(), Settings.model_fields)}."
+            )
+
+
+def _problem(error: Mapping[str, Any]) -> str:
+    """One wrong setting: its name, what is allowed, and, unless it may be secret, what was seen."""
+    names = [str(part) for part in error["loc"]]
+    field = ".".join(names) or "settings"
+    if error["type"] == "extra_forbidden":
+        section: Any = Settings
+        for name in names[:-1]:
+            section = section.model_fields[name].annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            return f"{field}: {_unknown(names[-1], section.model_fields)}"
+    if _SECRET.search(field):
+        return f"{field}: {error['msg']}"
+    return f"{field}: {error['msg']} (seen: {error['input']!r})"
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    allowed = [each for each in known if each not in _ENVIRONMENT_ONLY]
+    near = difflib.get_close_matches(name, allowed, n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return f"there is no such setting; {meant}allowed: {', '.join(allowed)}"
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Yaml)
     except OSError as error:
         raise ConfigError(
             f"Reading {path}: {error.strerror}. `pipeline init` writes one."
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"Reading {path}: not valid YAML: {error}") from error
+        # Without the line itself: what stands there may be a secret in the wrong place.
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        what = getattr(error, "problem", None) or "the file is not text in UTF-8"
+        raise ConfigError(f"Reading {path}: not valid YAML{where}: {what}.") from None
     if content is None:
         return {}
-    if not isinstance(content, dict):
-        raise ConfigError(f"Reading {path}: expected settings by name, saw {content!r}.")
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise ConfigError(
+            f"Reading {path}: expected lines such as `source: FOLDER`, settings by name; saw a "
+            f"{type(content).__name__} with other contents. `pipeline init` writes one."
+        )
+    for name in content:
+        if name.lower() in _ENVIRONMENT_ONLY:
+            raise ConfigError(
+                f"Reading {path}: {name} is taken from the environment alone. Take it out of the "
+                f"file and set {name.upper()} instead."
+            )
     return content

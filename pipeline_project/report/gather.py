@@ -1,8 +1,9 @@
 """Reads one selection out of the lake, for the report and the selection files."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -17,7 +18,7 @@ PROBABILITIES = ("p_sharp", "p_blur", "p_moire")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a file is from, under the name it was met with first."""
+    """Where a file is from; of several files of the same bytes the one that was listed first."""
 
     name: str
     uri: str
@@ -33,13 +34,13 @@ class SelectionRows:
     """
 
     header: dict[str, object]
-    picks: list[dict[str, object]]
-    candidates: list[dict[str, object]]
-    exclusions: list[dict[str, object]]
-    duplicates: list[dict[str, object]]
-    frames: dict[str, dict[str, object]]
-    scores: dict[str, dict[str, object]]
-    labels: dict[str, dict[str, object]]
+    picks: list[dict[str, Any]]
+    candidates: list[dict[str, Any]]
+    exclusions: list[dict[str, Any]]
+    duplicates: list[dict[str, Any]]
+    frames: dict[str, dict[str, Any]]
+    scores: dict[str, dict[str, Any]]
+    labels: dict[str, dict[str, Any]]
     sources: dict[str, Source]
 
     def source(self, frame_id: str) -> Source:
@@ -69,19 +70,27 @@ class SelectionRows:
         return None if frame["kind"] == "image" else _float(frame["timestamp_s"])
 
 
-def read_selection(lake: Lake, selection_id: str) -> SelectionRows:
-    """Read one selection.
+def read_selection(lake: Lake, selection_id: str, listed: Sequence[str] = ()) -> SelectionRows:
+    """Read one selection as it was made, whatever later runs added about the same frames.
+
+    Args:
+        lake: holds it.
+        selection_id: which.
+        listed: addresses of a listing; a file's source is the first of them that holds its
+            bytes, before any other place where the same bytes were met.
 
     Raises:
         LakeError: the lake holds no such selection.
     """
     of_it = ("selection_id", {selection_id})
-    headers = lake.read(TABLES["selection_sets"], where=of_it).to_pylist()
+    sets = TABLES["selection_sets"]
+    headers = lake.read(sets, columns=sets.schema.names, where=of_it).to_pylist()
     if not headers:
         raise LakeError(
             f"Reading selection {selection_id}: the lake has none with this id. "
             "List them with `pipeline log`."
         )
+    rev = headers[0]["commit_id"]
     candidates = lake.read(TABLES["candidates"], where=of_it).to_pylist()
     names = {row["frame_id"] for row in candidates}
     files = {row["media_sha256"] for row in candidates}
@@ -91,7 +100,7 @@ def read_selection(lake: Lake, selection_id: str) -> SelectionRows:
             TABLES["media"], columns=["sha256", "kind"], where=("sha256", files)
         ).to_pylist()
     }
-    frames = _by_frame(lake, TABLES["frames"], names)
+    frames = _by_frame(lake, TABLES["frames"], names, rev)
     for row in frames.values():
         row["kind"] = kinds.get(row["media_sha256"], "")
     picks = lake.read(TABLES["selections"], where=of_it).to_pylist()
@@ -102,28 +111,32 @@ def read_selection(lake: Lake, selection_id: str) -> SelectionRows:
         exclusions=lake.read(TABLES["exclusions"], where=of_it).to_pylist(),
         duplicates=lake.read(TABLES["duplicates"], where=of_it).to_pylist(),
         frames=frames,
-        scores=_by_frame(lake, TABLES["scores"], names),
-        labels=_by_frame(lake, TABLES["labels"], names),
-        sources=_sources(lake, files),
+        scores=_by_frame(lake, TABLES["scores"], names, rev),
+        labels=_by_frame(lake, TABLES["labels"], names, rev),
+        sources=_sources(lake, files, listed),
     )
 
 
 def read_thumbnails(lake: Lake, frame_ids: Iterable[str]) -> dict[str, bytes]:
-    """JPEG thumbnails of these frames, where there are any."""
+    """JPEG thumbnails of these frames, in their order, where there are any."""
+    names = list(frame_ids)
     rows = lake.read(
-        TABLES["thumbnails"], columns=["frame_id", "jpeg"], where=("frame_id", set(frame_ids))
+        TABLES["thumbnails"], columns=["frame_id", "jpeg"], where=("frame_id", set(names))
     )
-    return dict(zip(rows["frame_id"].to_pylist(), rows["jpeg"].to_pylist(), strict=True))
+    found = dict(zip(rows["frame_id"].to_pylist(), rows["jpeg"].to_pylist(), strict=True))
+    return {name: found[name] for name in names if name in found}
 
 
-def _by_frame(lake: Lake, table: Table, names: set[str]) -> dict[str, dict[str, object]]:
-    rows: pa.Table = lake.read(table, where=("frame_id", names))
+def _by_frame(lake: Lake, table: Table, names: set[str], rev: str) -> dict[str, dict[str, Any]]:
+    rows: pa.Table = lake.read(table, where=("frame_id", names), rev=rev)
     return {row["frame_id"]: row for row in rows.to_pylist()}
 
 
-def _sources(lake: Lake, files: set[str]) -> dict[str, Source]:
+def _sources(lake: Lake, files: set[str], listed: Sequence[str]) -> dict[str, Source]:
+    place = {uri: number for number, uri in enumerate(listed)}
+    rows = lake.read(TABLES["media_sources"], where=("sha256", files)).to_pylist()
     sources: dict[str, Source] = {}
-    for row in lake.read(TABLES["media_sources"], where=("sha256", files)).to_pylist():
+    for row in sorted(rows, key=lambda row: place.get(row["uri"], len(place))):
         found = Source(row["name"], row["uri"], json.loads(row["attribution"]))
         sources.setdefault(row["sha256"], found)
     return sources

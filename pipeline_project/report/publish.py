@@ -3,10 +3,9 @@
 import csv
 import io
 import json
-import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -27,6 +26,8 @@ from pipeline_project.report.render import render_report
 from pipeline_project.worker.request import (
     WorkerRequest,
     WorkerResult,
+    listing_key,
+    load_listing,
     rejects_key,
     request_key,
 )
@@ -67,14 +68,16 @@ def publish(
 ) -> Published:
     """Write the folder `<out_dir>/<selection id>`; it appears whole or not at all.
 
-    A folder that is there already holds this very selection and is left as it is. The selection
-    files and the report are also left in the store, beside the frames.
+    A folder that is there already holds this very selection and is left as it is; so it is when
+    another run publishes the same selection at the same time. The selection files and the report
+    are also left in the store, beside the frames.
 
     Raises:
         PermanentError: the folder cannot be written; the selection itself is safe in the lake.
         LakeError: the lake holds no such selection.
     """
-    rows = read_selection(lake, result.selection_id)
+    listed = [ref.uri for ref in load_listing(store.get(listing_key(result.run_id)))]
+    rows = read_selection(lake, result.selection_id, listed)
     files = [str(row["file_name"]) for row in rows.picks]
     previews = read_thumbnails(lake, [str(row["frame_id"]) for row in rows.picks[:_PREVIEWS]])
     folder = out_dir.expanduser().absolute() / result.selection_id
@@ -100,8 +103,10 @@ def publish(
                 store.download(f"{result.output_prefix}/frames/{name}", partial / "frames" / name)
             for name, content in documents.items():
                 (partial / name).write_bytes(content)
-            shutil.move(partial, folder)
+            partial.rename(folder)
     except OSError as error:
+        if folder.is_dir():
+            return replace(published, already_there=True)
         raise PermanentError(
             f"Writing the selection to {folder}: {error.strerror}. The selection is safe in the "
             "lake: free space or choose another --out and run the same command again; nothing "

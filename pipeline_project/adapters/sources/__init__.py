@@ -20,6 +20,10 @@ def open_source(spec: str | None, include: Sequence[str] = ()) -> MediaSource:
     """
     if spec is None:
         return FolderSource(sample_dir(), include, spec="the bundled sample")
+    if not spec.strip():
+        raise ConfigError(
+            "The source is empty. Name a folder or a file, or leave it out for the bundled sample."
+        )
     if "://" in spec and not spec.startswith("file://"):
         raise ConfigError(
             f"Source {spec}: this version reads folders and files. "

@@ -23,20 +23,24 @@ def fetch_file(uri: str) -> Iterator[Path]:
     """Give a `file:///` address's own file for the time of the `with` block.
 
     Raises:
-        MediaUnreadable: it is not there.
+        MediaUnreadable: it is not there, or may not be looked at.
     """
     path = path_of(uri)
-    if not path.exists():
+    try:
+        path.stat()
+    except OSError as error:
         raise MediaUnreadable(
-            f"Reading {path}: it is not there (any more). Was it moved or deleted?"
-        )
+            f"Reading {path}: {error.strerror}. Was it moved or deleted since it was listed? "
+            "Check that it is there and may be read, and run again."
+        ) from error
     yield path
 
 
 class FolderSource:
     """Lists media files below a folder by their suffix; what they are is for the reader to say.
 
-    Files of other types, hidden files, and links that lead to folders are left out.
+    Files of other types, hidden files and folders, and links that lead to folders are left out.
+    What looks like media but cannot be opened is listed: the run then rejects it by name.
 
     Args:
         path: a folder or a file.
@@ -50,11 +54,13 @@ class FolderSource:
         self._include = tuple(include)
         self._spec = spec if spec is not None else str(path)
         self._ignored = 0
-        if not self._path.exists():
+        try:
+            self._path.stat()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             raise ConfigError(
-                f"Looking for media in {self._path}: there is no such file or folder. "
-                "Check the path."
-            )
+                f"Looking for media in {self._path}: {reason}. Check the path."
+            ) from error
 
     @property
     def spec(self) -> str:
