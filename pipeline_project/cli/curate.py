@@ -194,13 +194,12 @@ class _TerminalHandler(logging.Handler):
 def _terminal_logger(progress: TerminalProgress) -> "dg.LoggerDefinition":
     import dagster as dg
 
-    @dg.logger(description="Lines for the person at the terminal.")
     def terminal(_: dg.InitLoggerContext) -> logging.Logger:
         logger = logging.Logger("pipeline", logging.INFO)
         logger.addHandler(_TerminalHandler(progress))
         return logger
 
-    return terminal
+    return dg.LoggerDefinition(terminal, description="Lines for the person at the terminal.")
 
 
 def _failure(run: "dg.ExecuteInProcessResult") -> PipelineError:

@@ -19,31 +19,33 @@ class SamplingConfig(Section):
     """Which frames of a video are looked at. Still images are always taken."""
 
     mode: Literal["every", "fps", "keyframes", "all"] = Field(
-        "every",
+        default="every",
         description="every: one frame per `every_s` seconds; fps: `fps` frames per second; "
         "keyframes: only frames stored whole (about 20 times faster); all: each frame.",
     )
-    every_s: float = Field(1.0, gt=0, description="Seconds between frames, for mode `every`.")
-    fps: float = Field(1.0, gt=0, description="Frames per second, for mode `fps`.")
+    every_s: float = Field(
+        default=1.0, gt=0, description="Seconds between frames, for mode `every`."
+    )
+    fps: float = Field(default=1.0, gt=0, description="Frames per second, for mode `fps`.")
 
 
 class QualityConfig(Section):
     """What happens to frames that are blurred, moiré-ridden or near-black."""
 
     classifier: Literal["talk"] = Field(
-        "talk",
+        default="talk",
         description="talk: Gaussian naive Bayes over Laplacian variance, Sobel variance and "
         "mean high-frequency log magnitude.",
     )
     action: Literal["drop", "weight", "tag"] = Field(
-        "drop",
+        default="drop",
         description="drop: leave such frames out; weight: prefer sharp ones; tag: only report.",
     )
     min_probability: float = Field(
         0.8, ge=0, le=1, description="Act when blur or moire is at least this probable."
     )
     max_drop_share: float = Field(
-        0.3,
+        default=0.3,
         ge=0,
         le=1,
         description="Where dropping would take more than this share of one file, weight instead.",
@@ -51,7 +53,7 @@ class QualityConfig(Section):
     min_mean_luma: float = Field(
         8.0, ge=0, le=255, description="Frames darker than this mean (0..255) are near-black: out."
     )
-    min_side_px: int = Field(32, ge=3, description="Smaller images are rejected.")
+    min_side_px: int = Field(default=32, ge=3, description="Smaller images are rejected.")
 
 
 class EmbeddingConfig(Section):
@@ -60,7 +62,7 @@ class EmbeddingConfig(Section):
     model: Literal["lite0-onnx-v1"] = Field(
         "lite0-onnx-v1", description="Built-in EfficientNet-Lite0, 1280 numbers, no download."
     )
-    batch_size: int = Field(32, ge=1, le=1024, description="Frames per inference call.")
+    batch_size: int = Field(default=32, ge=1, le=1024, description="Frames per inference call.")
 
 
 class DatapoolConfig(Section):
@@ -77,14 +79,20 @@ class DatapoolConfig(Section):
 class OutputConfig(Section):
     """Where the result goes."""
 
-    dir: str = Field("curated", description="The result goes to a new folder below this one.")
-    jpeg_quality: int = Field(95, ge=1, le=100, description="Quality of the written frames.")
+    dir: str = Field(
+        default="curated", description="The result goes to a new folder below this one."
+    )
+    jpeg_quality: int = Field(
+        default=95, ge=1, le=100, description="Quality of the written frames."
+    )
 
 
 class LimitsConfig(Section):
     """Bounds on time and machine."""
 
-    max_runtime_s: float = Field(14_400, gt=0, description="A run that takes longer is ended.")
+    max_runtime_s: float = Field(
+        default=14_400, gt=0, description="A run that takes longer is ended."
+    )
     threads: int = Field(
         0, ge=0, le=256, description="Files worked on at once; 0 means one per processor."
     )
@@ -97,7 +105,7 @@ class CurationConfig(Section):
     """Everything that decides the result of one curation."""
 
     source: str | None = Field(
-        None,
+        default=None,
         description="A folder or file, `s3://bucket/prefix`, `pexels:query`; "
         "nothing means the bundled sample.",
     )

@@ -29,7 +29,7 @@ class SelectionStrategy(_Part):
     """How the input is used."""
 
     type: Literal["DIVERSITY"]
-    strength: float = Field(1.0, gt=0, le=1e9)
+    strength: float = Field(default=1.0, gt=0, le=1e9)
     stopping_condition_minimum_distance: float | None = Field(
         None, ge=0, le=2, alias="stopping_condition_minimum_distance"
     )
@@ -50,8 +50,8 @@ def _diversity() -> list[SelectionRule]:
 class SelectionConfig(_Part):
     """How many samples, and by which strategies."""
 
-    n_samples: int | None = Field(None, ge=1)
-    proportion_samples: float | None = Field(None, gt=0, le=1)
+    n_samples: int | None = Field(default=None, ge=1)
+    proportion_samples: float | None = Field(default=None, gt=0, le=1)
     strategies: list[SelectionRule] = Field(default_factory=_diversity, min_length=1)
 
     @model_validator(mode="after")
