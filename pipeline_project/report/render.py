@@ -174,6 +174,7 @@ def _environment() -> Environment:
         formats.picture,
         formats.frame_path,
         formats.credits,
+        formats.web_link,
         _meter,
     ):
         environment.filters[function.__name__.lstrip("_")] = function

@@ -273,7 +273,11 @@ def example(picked: int = 24, frames: int = 420, nasty: bool = True) -> ReportDa
         settings_yaml="source: /data/footage/june <week 1>\nsampling:\n  mode: every\n"
         "  every_s: 1.0\nquality:\n  action: drop\n  min_probability: 0.8\nselection: {}\n",
         duration_s=203.7,
-        ids={"commit": "c-000000000042", "code": "e8747aa"},
+        ids={
+            "commit": "c-000000000042",
+            "run page": "http://localhost:3000/runs/b6c0c2f8",
+            "code": "javascript:alert(1)",
+        },
     )  # fmt: skip
 
 
