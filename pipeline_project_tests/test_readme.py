@@ -1,0 +1,72 @@
+"""What the README says is true: its commands run, its links lead somewhere, nothing is missing."""
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline_project.sample import sample_dir
+from pipeline_project_tests.commands import run
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+SELECTION = re.search(r"`selection\.json` holds `(\{.*\})`", README)
+pytestmark = pytest.mark.xdist_group("readme")
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A user's folder: some footage, and the selection configuration that the README shows."""
+    folder = tmp_path_factory.mktemp("user")
+    footage = folder / "footage"
+    footage.mkdir()
+    for name in ("coffee_table.mp4", "cat.mp4", "portrait.jpg", "launch_pad.jpg"):
+        shutil.copy(sample_dir() / name, footage / name)
+    (folder / "selection.json").write_text(SELECTION.group(1))
+    return folder
+
+
+def test_the_readme_shows_commands():
+    assert len(commands()) >= 8
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_of_the_readme_runs(folder, command):
+    done = run(folder, *shlex.split(command))
+    assert done.returncode == 0, done.stderr
+    for line in done.stdout.splitlines() if "--json" in command else []:
+        json.loads(line)
+
+
+def test_every_command_stands_in_the_readme(tmp_path):
+    shown = run(tmp_path, "pipeline", "--help").stdout
+    listed = set(re.findall(r"^[│|\s]*([a-z]+)\s{2,}\S", shown.split("Commands")[1], re.MULTILINE))
+    assert listed
+    missing = [name for name in listed if f"`pipeline {name}" not in README]
+    assert not missing
+
+
+@pytest.mark.parametrize("target", ["run", "test", "dev", "soak"])
+def test_every_make_target_of_the_readme_exists(target):
+    assert f"make {target}" in README
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\((?!http)([^)#]+)\)", README))
+def test_every_link_and_picture_is_there(link):
+    assert (ROOT / link).exists()
+
+
+def test_every_word_of_the_error_tree_is_a_class():
+    from pipeline_project import errors
+
+    for name in re.findall(r"[├└]── (\w+)", errors.__doc__ or ""):
+        assert issubclass(getattr(errors, name), errors.PipelineError)
