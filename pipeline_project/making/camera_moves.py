@@ -9,7 +9,7 @@ from pipeline_project.core.records import Pixels
 from pipeline_project.making.degrade import sharpen
 
 # What a camera's own sharpening adds; it also makes good for the enlarging of small photographs.
-SHARPENING = 0.8
+SHARPENING = 0.5
 
 
 @dataclass(frozen=True, slots=True)

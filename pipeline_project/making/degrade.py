@@ -77,6 +77,18 @@ def sharpen(pixels: Pixels, amount: float, sigma_px: float = 1.0) -> Pixels:
     return np.asarray(np.clip(np.rint(values + amount * (values - soft)), 0, 255), np.uint8)
 
 
+def tone(pixels: Pixels, rgb: tuple[float, float, float]) -> Pixels:
+    """Give a gray photograph one colour and keep its luma (up to what a channel can hold).
+
+    Args:
+        pixels: three equal channels.
+        rgb: the colour; only its hue and saturation matter.
+    """
+    luma = float(np.dot(rgb, (0.299, 0.587, 0.114)))
+    toned = pixels * (np.array(rgb) / luma)
+    return np.asarray(np.clip(np.rint(toned), 0, 255), np.uint8)
+
+
 @dataclass(frozen=True, slots=True)
 class ScreenShot:
     """How a picture on an LCD screen is photographed.

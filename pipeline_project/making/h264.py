@@ -12,7 +12,7 @@ from pipeline_project.core.records import Pixels
 FRAMES_PER_S = 24
 # Two seconds between keyframes: short enough to seek, long enough to keep files small.
 KEYFRAME_EVERY = 2 * FRAMES_PER_S
-CONSTANT_QUALITY = 23
+CONSTANT_QUALITY = 26
 
 
 def write_video(path: Path, frames: Iterable[Pixels], quality: int = CONSTANT_QUALITY) -> None:

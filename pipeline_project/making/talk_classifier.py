@@ -40,7 +40,7 @@ from pipeline_project.making.h264 import read_video, write_video
 
 SEED = 20260101
 VERSION = "1"
-EXAMPLES_PER_LABEL = 6
+EXAMPLES_PER_LABEL = 12
 SIZES_PX = ((640, 360), (480, 480), (320, 240))
 MOVE_FRAMES = 4
 FEATURES = (

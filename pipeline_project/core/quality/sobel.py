@@ -34,4 +34,6 @@ def sobel_variance(gray: Gray) -> float:
 def _gradient_magnitude(gray: Gray) -> npt.NDArray[np.float32]:
     across = cv2.Sobel(gray, cv2.CV_32F, 1, 0)
     down = cv2.Sobel(gray, cv2.CV_32F, 0, 1)
-    return np.asarray(cv2.magnitude(across, down), np.float32)
+    # Exact up to the root, which IEEE rounds in one way; cv2.magnitude gives other last digits
+    # wherever the arrays happen to lie otherwise in memory.
+    return np.asarray(np.sqrt(across * across + down * down), np.float32)
