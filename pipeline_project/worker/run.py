@@ -200,13 +200,13 @@ def _counts(
     selection: SelectionFacts,
     rejects: list[Row],
 ) -> dict[str, float]:
-    videos = [each for each in found.media if each.info.kind == "video"]
+    videos = [each for each in looked.ready if each.info.kind == "video"]
     return {
         "listed": found.listed,
         "ignored": request.ignored,
-        "media": len(found.media),
+        "media": len(looked.ready),
         "videos": len(videos),
-        "images": len(found.media) - len(videos),
+        "images": len(looked.ready) - len(videos),
         "duplicate_files": sum(len(refs) - 1 for refs in found.files.values()),
         "video_seconds": sum(each.info.duration_s or 0.0 for each in videos),
         "hashed_files": found.hashed,
