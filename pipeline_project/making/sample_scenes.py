@@ -67,9 +67,11 @@ CLIPS: dict[str, tuple[Shot, ...]] = {
     "coffee_table.mp4": (
         _COFFEE_OPENING,
         Shot("coffee", 9.5, View(350, 215, 430), View(280, 205, 540), blur_s=(0, 3), blur_deg=15),
+        Shot("coffee", 4, View(280, 205, 540), View(225, 130, 400)),
     ),
     "astronaut.mp4": (
         Shot("astronaut", 16, View(256, 150, 500), View(225, 330, 410), moire_s=(10.5, 13.5)),
+        Shot("astronaut", 6, View(225, 330, 410), View(310, 220, 370)),
     ),
     "cat.mp4": (
         Shot(
@@ -81,6 +83,7 @@ CLIPS: dict[str, tuple[Shot, ...]] = {
             blur_px=7,
             out_of_focus=True,
         ),
+        Shot("chelsea", 4, View(235, 118, 390), View(190, 185, 370)),
     ),
     "night_launch.mp4": (
         Shot("", 1.5),
@@ -92,17 +95,19 @@ CLIPS: dict[str, tuple[Shot, ...]] = {
             moire_s=(8, 10),
             screen=ScreenShot(1.75, 0.28, -3.0, -2e-5, 2e-5),
         ),
+        Shot("rocket", 6, View(330, 300, 470), View(225, 200, 400)),
     ),
     "deep_field.mp4": (
         Shot(
             "hubble_deep_field",
             14,
-            View(380, 300, 640),
-            View(640, 560, 640),
+            View(380, 300, 560),
+            View(640, 560, 560),
             blur_s=(8.5, 11.5),
             blur_px=9,
             out_of_focus=True,
         ),
+        Shot("hubble_deep_field", 4, View(640, 560, 560), View(420, 640, 500)),
     ),
     "photographer.mp4": (
         Shot(
@@ -113,13 +118,14 @@ CLIPS: dict[str, tuple[Shot, ...]] = {
             moire_s=(3.5, 6.5),
             screen=ScreenShot(1.85, 0.32, 6.0, 3e-5, -2e-5),
         ),
+        Shot("camera", 6, View(290, 230, 420), View(250, 350, 430)),
     ),
     "garden_walk.mp4": (
         Shot(
             "gravel",
             8.5,
-            View(250, 160, 440),
-            View(262, 340, 440),
+            View(250, 160, 390),
+            View(262, 340, 390),
             blur_s=(3.5, 5.5),
             blur_px=40,
             blur_deg=85,
@@ -132,6 +138,7 @@ CLIPS: dict[str, tuple[Shot, ...]] = {
             moire_s=(4, 6),
             screen=ScreenShot(1.75, 0.3, 2.0, 1e-5, 3e-5),
         ),
+        Shot("brick", 4, View(256, 330, 470), View(220, 200, 400)),
     ),
     "second_visit.mp4": (
         _COFFEE_OPENING,
