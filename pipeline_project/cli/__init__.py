@@ -1,0 +1,142 @@
+"""The command line, `pipeline`: which commands there are, and how they end.
+
+Each command has a module of its own, which imports what is heavy inside its function, so that
+`pipeline --help` answers at once. Exit codes: 0 done, 1 the work failed, 2 wrong use, 130
+interrupted.
+"""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from pipeline_project import __version__
+from pipeline_project.cli.console import say
+from pipeline_project.cli.curate import curate
+from pipeline_project.cli.doctor import doctor
+from pipeline_project.cli.embed import embed
+from pipeline_project.cli.help import help_of
+from pipeline_project.cli.init import init
+from pipeline_project.cli.instance import instance_app
+from pipeline_project.cli.score import score
+from pipeline_project.cli.select import select
+from pipeline_project.errors import ConfigError, PipelineError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="pipeline",
+    no_args_is_help=True,
+    add_completion=False,
+    # Plain text: it can be copied, piped and read in a log.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.command(help=help_of(init), short_help="Write a commented pipeline.yaml.")(init)
+app.command(help=help_of(curate), short_help="Pick a small, clean, diverse set of frames.")(curate)
+app.command(help=help_of(score), short_help="Sharp, blur or moiré, per image.")(score)
+app.command(help=help_of(embed), short_help="One vector per image, into a .npy file.")(embed)
+app.command(help=help_of(select), short_help="The selection engine alone, on vectors.")(select)
+app.command(help=help_of(doctor), short_help="Check this installation; say how to mend it.")(doctor)
+app.add_typer(instance_app, name="instance")
+
+
+@dataclass(slots=True)
+class Options:
+    """What stands before the command's name."""
+
+    debug: bool = False
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"pipeline {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """From raw footage to the small, clean, diverse set of frames worth labelling.
+
+    Results go to standard output, everything else to standard error. Exit code 0 means done,
+    1 that the work failed, 2 wrong use.
+
+    Examples:
+      pipeline curate
+      pipeline curate ~/footage --n 200
+      pipeline score ~/photos --json
+    """
+    context.obj.debug = debug
+
+
+app.callback(help=help_of(_options))(_options)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; errors become one message on stderr.
+
+    Args:
+        argv: arguments without the program's name; None means those of this process.
+    """
+    options = Options()
+    # A name that is not UTF-8 must never end the work on its way out.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        with _terminated_is_interrupted():
+            code = _run(argv, options)
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone, `| head` say; Python would complain when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except PipelineError as error:
+        if options.debug:
+            traceback.print_exc()
+        say(f"Error: {error}")
+        code = 2 if isinstance(error, ConfigError) else 1
+    if code == INTERRUPTED:
+        say("Interrupted; finished files are kept.")
+    return code
+
+
+def _run(argv: Sequence[str] | None, options: Options) -> int:
+    """Let typer parse and call; it prints usage errors itself and always ends by `SystemExit`."""
+    arguments = list(argv) if argv is not None else None
+    try:
+        typer.main.get_command(app)(args=arguments, prog_name="pipeline", obj=options)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0
+
+
+@contextmanager
+def _terminated_is_interrupted() -> Iterator[None]:
+    """Turn SIGTERM into the interrupt that commands clean up after."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
