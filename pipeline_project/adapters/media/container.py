@@ -19,6 +19,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from pipeline_project.adapters.media.damage import Promise, Tally, judge
+from pipeline_project.adapters.media.suspicion import Suspicion
 from pipeline_project.core.records import Damage
 from pipeline_project.core.video.orientation import UPRIGHT, orientation_of_matrix
 from pipeline_project.errors import MediaCorrupt, MediaEmpty, MediaUnknown, MediaUnreadable
@@ -228,8 +229,10 @@ class VideoContainer:
 
     def decode(
         self, tally: Tally, *, keyframes_only: bool = False
-    ) -> Generator[av.VideoFrame, None, None]:
-        """Yield frames in order of presentation; count what fails and go on behind it.
+    ) -> Generator[tuple[av.VideoFrame, bool], None, None]:
+        """Yield every frame in order of presentation, and whether it is sound.
+
+        What fails is counted, and reading goes on behind it.
 
         Args:
             tally: where this pass is counted.
@@ -240,20 +243,29 @@ class VideoContainer:
         """
         context = self._stream.codec_context
         context.skip_frame = "NONKEY" if keyframes_only else "DEFAULT"
+        context.copy_opaque = True
+        suspicion = Suspicion()
         for packet in self._packets(tally):
+            if packet is not None:
+                packet.opaque = tally.packets
             try:
                 frames = context.decode(packet)
             except av.FFmpegError:
-                # EOFError: the decoder was drained already; nothing is lost by it.
-                tally.bad_packets += packet is not None
+                tally.bad_packets += 1
+                suspicion.begin(tally.packets)
                 continue
             for frame in frames:
-                if not frame.is_corrupt:
+                # Frames leave the decoder late: this one may be older than the last packet.
+                packet_number = frame.opaque if isinstance(frame.opaque, int) else tally.packets
+                sound = suspicion.clears(
+                    packet_number, damaged=frame.is_corrupt, whole=bool(frame.key_frame)
+                )
+                if sound:
                     tally.sound_frames += 1
                 elif tally.sound_frames:
                     # A recording that begins between keyframes starts with such frames: no damage.
                     tally.damaged_frames += 1
-                yield frame
+                yield frame, sound
 
     def _packets(self, tally: Tally) -> Iterator[Packet | None]:
         """Yield the stream's packets, and None at the end to drain the decoder."""

@@ -1,5 +1,6 @@
 """Recognising files by their first bytes. Names are never looked at."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -80,7 +81,7 @@ def sniff(head: bytes) -> Sniffed:
             return sniffed
     if head[:2] == b"BM" and head[6:10] == b"\x00\x00\x00\x00":
         return Sniffed("image", "bmp")
-    if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace():
+    if re.match(rb"P[1-6]\s+(#|\d+\s)", head):
         return Sniffed("image", "pnm")
     if head[:4] == b"RIFF":
         return _RIFF.get(head[8:12], _UNKNOWN)

@@ -141,9 +141,9 @@ class OpenVideo:
         self, container: VideoContainer, tally: Tally, keyframes_only: bool = False
     ) -> Iterator[tuple[int, av.VideoFrame]]:
         clock = RisingTimestamps(container.frame_step)
-        for frame in container.decode(tally, keyframes_only=keyframes_only):
+        for frame, sound in container.decode(tally, keyframes_only=keyframes_only):
             pts = clock.stamp(frame.pts)
-            if not frame.is_corrupt:
+            if sound:
                 yield pts, frame
 
     def _seek(self, pts: int) -> av.VideoFrame | None:
@@ -155,10 +155,10 @@ class OpenVideo:
             return None
         last: int | None = None
         with closing(self._seeker.decode(tally)) as frames:
-            for frame in frames:
+            for frame, sound in frames:
                 rising = frame.pts is not None and (last is None or frame.pts > last)
-                sound = rising and not frame.is_corrupt and tally.errors == 0
-                if not sound or (last is None and not frame.key_frame):
+                regular = rising and sound and tally.errors == 0
+                if not regular or (last is None and not frame.key_frame):
                     return None
                 last = frame.pts
                 if last == pts:

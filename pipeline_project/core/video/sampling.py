@@ -45,7 +45,8 @@ class FrameSampler:
             return False
         self._started = True
         passed = math.floor((timestamp_s + TOLERANCE_S) / self._step_s)
-        self._next_target = max(passed, 0) + 1
+        # Division can round to just below the target that was met: never serve that one again.
+        self._next_target = max(passed, self._next_target) + 1
         return True
 
 
