@@ -61,7 +61,6 @@ def curate(
     from earlier runs is not computed again.
 
     Examples:
-
       pipeline curate
 
       pipeline curate ~/footage --n 200
@@ -116,9 +115,9 @@ def _flags(
         "home": home,
     }
     if n is not None:
-        flags["selection"] = {"n_samples": n, "proportion_samples": None}
+        flags["selection"] = {"n_samples": n}
     if proportion is not None:
-        flags["selection"] = {"n_samples": None, "proportion_samples": proportion}
+        flags["selection"] = {"proportion_samples": proportion}
     if datapool is not None:
         flags["datapool"] = {"enabled": datapool}
     if out is not None:
@@ -176,6 +175,19 @@ def _publisher(published: "dict[str, Published]") -> Any:
     return Publisher(publish_and_keep)
 
 
+# Steps that somebody at a terminal waits for; the others speak up only to warn.
+_HEARD_STEPS = frozenset(
+    {
+        "collect_media",
+        "download_random_video_from_pexels",
+        "upload_video_to_s3",
+        "run_worker",
+        "schedule_lightly_run",
+    }
+)
+_DAGSTERS_OWN = ("[pipes]", "Skipping step", "Dependencies for step")
+
+
 class _TerminalHandler(logging.Handler):
     """Shows what ops and worker have to say, not Dagster's own record of events."""
 
@@ -186,9 +198,15 @@ class _TerminalHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Show one line."""
         about = getattr(record, "dagster_meta", {})
-        if about.get("dagster_event") is None and about.get("orig_message"):
-            prefix = "warning: " if record.levelno >= logging.WARNING else ""
-            self._progress.say(f"{prefix}{about['orig_message']}")
+        message = about.get("orig_message") or ""
+        if about.get("dagster_event") is not None or not message:
+            return
+        if message.startswith(_DAGSTERS_OWN):
+            return
+        if record.levelno >= logging.WARNING:
+            self._progress.say(f"warning: {message}")
+        elif about.get("step_key") in _HEARD_STEPS:
+            self._progress.say(message)
 
 
 def _terminal_logger(progress: TerminalProgress) -> "dg.LoggerDefinition":
@@ -226,7 +244,7 @@ def _tell(result: "WorkerResult", published: "Published", as_json: bool) -> None
         f"{again} ({counts['excluded']} excluded, {counts['duplicates']} duplicates, "
         f"{counts['rejected']} files rejected, {counts['damaged']} damaged)."
     )
-    if not counts["decoded_files"]:
+    if counts["media"] and not counts["decoded_files"]:
         say("Nothing was uploaded, decoded, scored or embedded: every file was known.")
     if as_json:
         print_json(

@@ -33,7 +33,7 @@ def collect_media(
     with as_failures():
         config = curation.config()
         if is_pexels(config.source):
-            context.log.info("The source is a Pexels query, so nothing is collected here.")
+            context.log.debug("The source is a Pexels query, so nothing is collected here.")
             return
         instance.deadline(config.limits.max_runtime_s)
         demand_usable(instance, store)

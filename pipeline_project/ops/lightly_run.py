@@ -75,7 +75,7 @@ def schedule_lightly_run(
             raise RemoteFailed(
                 f"reading the outcome of selection {outcome.selection_id}: {error}"
             ) from error
-    context.log.info(headline(result))
+    context.log.debug(headline(result))
     for warning in result.warnings:
         context.log.warning(warning)
     context.add_output_metadata(result_metadata(result))

@@ -37,7 +37,7 @@ def download_random_video_from_pexels(
     with as_failures():
         config = curation.config()
         if config.source is None or not is_pexels(config.source):
-            context.log.info("The source is no Pexels query, so nothing is downloaded.")
+            context.log.debug("The source is no Pexels query, so nothing is downloaded.")
             return
         # Opened first: without a key nothing else need be tried.
         seed = int.from_bytes(hashlib.sha256(context.run_id.encode()).digest()[:4], "big")

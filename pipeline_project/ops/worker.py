@@ -45,7 +45,7 @@ def run_worker(
             keep=instance.keep,
         )
         result = store.read_result(batch.run_id)
-    context.log.info(headline(result))
+    context.log.debug(headline(result))
     for warning in result.warnings:
         context.log.warning(warning)
     context.add_output_metadata(result_metadata(result))

@@ -91,7 +91,7 @@ class WorkerClient:
                     timeout_s=deadline.remaining_s,
                     label=label,
                 )
-                context.log.info(f"The worker runs as command {command_id}.")
+                context.log.debug(f"The worker runs as command {command_id}.")
                 status = wait_until(
                     lambda: self._poll(command_id, keep),
                     success=lambda status: status.ended,
