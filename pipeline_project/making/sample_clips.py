@@ -2,8 +2,8 @@
 
 Writes `sample/clips/` and `sample/truth.json` in a few minutes, after the script in
 `sample_scenes.py`. The photographs and their licences are listed in `photographs.py`; all are
-CC0 or in the public domain. The same code, seed and versions of OpenCV and x264 give the same
-files; other versions give other bytes, but the same truth.
+CC0 or in the public domain. Rendered again, the files differ at most in a last rounding of OpenCV
+and in what another version of x264 writes; the truth is the same.
 """
 
 import json

@@ -50,7 +50,8 @@ def test_size_and_mean_light_stay(spoil):
 
 @each
 def test_the_same_seed_gives_the_same_picture(spoil):
-    assert np.array_equal(spoil(PICTURE), spoil(PICTURE))
+    # But for the last rounding, which in OpenCV depends on where the arrays lie in memory.
+    assert np.abs(spoil(PICTURE).astype(int) - spoil(PICTURE)).max() <= 1
 
 
 @pytest.mark.parametrize("blur", BLURS.values(), ids=BLURS)
