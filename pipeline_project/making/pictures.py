@@ -20,7 +20,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-IMAGES = Path(__file__).resolve().parents[2] / "images"
+ROOT = Path(__file__).resolve().parents[2]
+IMAGES = ROOT / "images"
 _START_S = 120.0
 _QUIET = [
     "--headless",
@@ -63,7 +64,7 @@ def web_ui(folder: Path, env: dict[str, str]) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     program = ["-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port)]
     server = subprocess.Popen(
-        [sys.executable, *program, "-m", "pipeline_project.definitions"],
+        [sys.executable, *program, "-w", str(ROOT / "workspace.yaml")],
         cwd=folder,
         env=env,
         start_new_session=True,
