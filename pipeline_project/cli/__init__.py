@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from pipeline_project import __version__
-from pipeline_project.cli.console import say
+from pipeline_project.cli.console import say, write_line
 from pipeline_project.cli.curate import curate
 from pipeline_project.cli.doctor import doctor
 from pipeline_project.cli.embed import embed
@@ -37,7 +37,7 @@ app = typer.Typer(
     add_completion=False,
     # Plain text: it can be copied, piped and read in a log.
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
 )
 app.command(help=help_of(init), short_help="Write a commented pipeline.yaml.")(init)
 app.command(help=help_of(curate), short_help="Pick a small, clean, diverse set of frames.")(curate)
@@ -57,7 +57,7 @@ class Options:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"pipeline {__version__}")
+        write_line(f"pipeline {__version__}")
         raise typer.Exit
 
 
@@ -114,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"Error: {error}")
         code = 2 if isinstance(error, ConfigError) else 1
     if code == INTERRUPTED:
-        say("Interrupted; finished files are kept.")
+        say("Interrupted.")
     return code
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline_project.cli.console import TerminalProgress, print_json, say, shown
+from pipeline_project.cli.console import TerminalProgress, print_json, printable, say, shown
 from pipeline_project.cli.pictures import in_order, list_pictures, read_picture
 from pipeline_project.errors import ConfigError, MediaError, PipelineError
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def embed(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Image files, or folders of them.")
+        list[Path], typer.Argument(metavar="PATH", help="Image files, or folders of them.")
     ],
     out: Annotated[Path, typer.Option("--out", help="The .npy file to write.")],
     as_json: Annotated[
@@ -49,15 +49,25 @@ def embed(
 
     settings = load_settings(config)
     listed = list_pictures(paths)
-    if out.is_dir() or not out.parent.is_dir():
-        raise ConfigError(
-            f"Writing vectors to {out}: {'it is a folder' if out.is_dir() else 'no such folder'}. "
-            "Give --out the name of a file in a folder that is there."
-        )
-    kept = _embed_to(out, listed, settings)
+    kept = _embed_to(_checked(out), listed, settings)
     for index, path in enumerate(kept if as_json else []):
         print_json({"index": index, "path": str(path)})
     say(f"Wrote {len(kept)} vectors to {shown(out)}; {len(listed) - len(kept)} files left out.")
+
+
+def _checked(out: Path) -> Path:
+    """Give the file that `out` leads to, which moving a finished file there may replace."""
+    target = out.expanduser().resolve()
+    if not target.parent.is_dir():
+        seen = "its folder does not exist"
+    elif target.exists() and not target.is_file():
+        seen = "it is there, and is no file"
+    else:
+        return target
+    raise ConfigError(
+        f"Writing vectors to {out}: {seen}. "
+        "Give --out the name of a file in a folder that is there."
+    )
 
 
 def _embed_to(out: Path, listed: Sequence[Path], settings: "Settings") -> list[Path]:
@@ -85,7 +95,7 @@ def _embed_to(out: Path, listed: Sequence[Path], settings: "Settings") -> list[P
         batch: list[Pixels] = []
         for done, (path, picture) in enumerate(prepared, start=1):
             if isinstance(picture, MediaError):
-                progress.say(f"left out: {picture}")
+                progress.say(f"left out: {printable(str(picture), keep='')}")
             else:
                 kept.append(path)
                 batch.append(picture)
@@ -95,7 +105,7 @@ def _embed_to(out: Path, listed: Sequence[Path], settings: "Settings") -> list[P
             progress.update("embed", done, len(listed), "images", "")
         if not kept:
             raise PipelineError(
-                f"Embedding {len(listed)} files: none could be read; the lines above say why."
+                f"No file could be embedded, of {len(listed)} tried; the lines above say why."
             )
         rows.finish()
     return kept

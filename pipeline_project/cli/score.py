@@ -10,7 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline_project.cli.console import TerminalProgress, print_json, printable, say, shown
+from pipeline_project.cli.console import (
+    TerminalProgress,
+    print_json,
+    printable,
+    say,
+    shown,
+    write_line,
+)
 from pipeline_project.cli.pictures import in_order, list_pictures, read_picture
 from pipeline_project.errors import MediaError, PipelineError
 
@@ -20,7 +27,7 @@ _COLOURS = {"sharp": "green", "blur": "yellow", "moire": "magenta", "failed": "r
 
 def score(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Image files, or folders of them.")
+        list[Path], typer.Argument(metavar="PATH", help="Image files, or folders of them.")
     ],
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object per image on stdout.")
@@ -56,14 +63,10 @@ def score(
             show(row)
             if progress:
                 progress.update("score", done, len(listed), "images", "")
-    say(
-        f"Images: {len(listed)} ("
-        + ", ".join(f"{n} {what}" for what, n in sorted(seen.items()))
-        + ")"
-    )
+    say(f"{len(listed)} tried: {', '.join(f'{n} {what}' for what, n in sorted(seen.items()))}.")
     if seen["failed"] == len(listed):
         raise PipelineError(
-            f"Scoring {len(listed)} files: none could be scored; the lines above say why for each."
+            f"No file could be scored, of {len(listed)} tried; the lines above say why for each."
         )
 
 
@@ -97,12 +100,9 @@ def _scorer(classifier_name: str, min_side_px: int) -> Callable[[Path], Row]:
 
 def _table() -> Callable[[Row], None]:
     """Make what shows rows as aligned text, coloured on a terminal; the path comes last."""
-    from rich.console import Console
-    from rich.text import Text
-
     from pipeline_project.core.quality.registry import MEASURES
 
-    console = Console(highlight=False, soft_wrap=True)
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     # A long name takes two lines of the heading.
     heads = [("", "p"), *(name.split("_", 1) for name in MEASURES)]
     widths = [max(8, len(above), len(below)) for above, below in heads]
@@ -112,14 +112,14 @@ def _table() -> Callable[[Row], None]:
 
     def show(row: Row) -> None:
         label = row["label"] or "failed"
-        line = Text(f"{label:<6}", style=_COLOURS[label])
         if row["ok"]:
             numbers = [f"{row[f'p_{label}']:.3f}", *(f"{row[name]:.1f}" for name in MEASURES)]
-            line.append(cells(numbers) + "  " + shown(Path(row["path"])), style="default")
+            rest = f"{cells(numbers)}  {shown(Path(row['path']))}"
         else:
-            line.append(f"  {printable(row['error'], keep='')}", style="default")
-        console.print(line)
+            rest = f"  {printable(row['error'], keep='')}"
+        word = f"{label:<6}"
+        write_line((typer.style(word, fg=_COLOURS[label]) if coloured else word) + rest)
 
-    console.print(f"{'':<6}{cells([above for above, _ in heads])}")
-    console.print(f"{'label':<6}{cells([below for _, below in heads])}  path")
+    write_line(f"{'':<6}{cells([above for above, _ in heads])}")
+    write_line(f"{'label':<6}{cells([below for _, below in heads])}  path")
     return show

@@ -1,0 +1,143 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.lib.format import write_array_header_1_0
+
+DIVERSITY = {"input": {"type": "EMBEDDINGS"}, "strategy": {"type": "DIVERSITY"}}
+
+
+@pytest.fixture
+def vectors(tmp_path) -> Path:
+    path = tmp_path / "v.npy"
+    np.save(path, np.random.default_rng(1).normal(size=(50, 16)).astype(np.float32))
+    return path
+
+
+def test_picks_have_index_rank_and_distance(pipeline, vectors, tmp_path):
+    config = tmp_path / "selection.json"
+    config.write_text(json.dumps({"nSamples": 7, "strategies": [DIVERSITY]}))
+    answer = pipeline("select", vectors, "--config", config, "--json")
+    assert answer.code == 0
+    assert [list(row) for row in answer.rows] == [["index", "rank", "distance"]] * 7
+    assert [row["rank"] for row in answer.rows] == list(range(1, 8))
+    assert len({row["index"] for row in answer.rows}) == 7
+    assert answer.rows[0]["distance"] is None
+    unit = np.load(vectors)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    order = [row["index"] for row in answer.rows]
+    for rank, row in enumerate(answer.rows[1:], start=1):
+        nearest = np.linalg.norm(unit[order[:rank]] - unit[row["index"]], axis=1).min()
+        assert row["distance"] == pytest.approx(nearest, abs=1e-5)
+
+
+def test_without_a_configuration_a_tenth_is_picked(pipeline, vectors):
+    assert len(pipeline("select", vectors, "--json").rows) == 5
+
+
+def test_yaml_says_the_same_as_json(pipeline, vectors, tmp_path):
+    (tmp_path / "s.json").write_text('{"n_samples": 3}')
+    (tmp_path / "s.yaml").write_text("n_samples: 3\n")
+    one, two = (pipeline("select", vectors, "--config", f"s.{kind}") for kind in ("json", "yaml"))
+    assert (one.code, one.out) == (two.code, two.out)
+    assert len(one.out.splitlines()) == 4
+
+
+def bad_vectors(path: Path, kind: str) -> None:
+    rows = np.ones((4, 3), np.float32)
+    if kind == "zero":
+        rows[2] = 0
+    elif kind == "nan":
+        rows[1, 1] = np.nan
+    elif kind == "infinity":
+        rows[1, 1] = np.inf
+    elif kind == "no rows":
+        rows = rows[:0]
+    elif kind == "one axis":
+        rows = rows[0]
+    elif kind == "three axes":
+        rows = rows[None]
+    elif kind == "integers":
+        rows = rows.astype(np.int64)
+    elif kind == "complex":
+        rows = rows.astype(np.complex64)
+    elif kind == "text":
+        rows = rows.astype(str)
+    if kind == "archive":
+        with path.open("wb") as file:
+            np.savez(file, rows)
+    elif kind == "pickled":
+        np.save(path, np.array([{}], object), allow_pickle=True)
+    elif kind == "not npy":
+        path.write_text("1,2,3\n")
+    elif kind == "empty":
+        path.touch()
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "cut short":
+        np.save(path, rows)
+        path.write_bytes(path.read_bytes()[:-8])
+    elif kind == "claims far too much":
+        with path.open("wb") as file:
+            header = {"descr": "<f4", "fortran_order": False, "shape": (10**12, 1280)}
+            write_array_header_1_0(file, header)
+    elif kind != "missing":
+        np.save(path, rows)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    "zero|nan|infinity|no rows|one axis|three axes|integers|complex|text|archive|pickled|not npy|"
+    "empty|folder|cut short|claims far too much|missing".split("|"),
+)
+def test_vectors_that_cannot_be_used_are_one_line_and_exit_2(pipeline, tmp_path, kind):
+    bad_vectors(tmp_path / "bad.npy", kind)
+    answer = pipeline("select", "bad.npy", "--json")
+    assert (answer.code, answer.out) == (2, "")
+    assert len(answer.err.splitlines()) == 1
+    assert answer.err.startswith("Error: ")
+
+
+def test_a_pickle_is_never_loaded(pipeline, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "sprung",)
+
+    np.save(tmp_path / "trap.npy", np.array([Trap()], object), allow_pickle=True)
+    assert pipeline("select", "trap.npy").code == 2
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "named"),
+    [
+        ("s.json", "{n_samples: 3", "not valid JSON"),
+        ("s.json", "n_samples: 3", "not valid JSON"),
+        ("s.json", "", "not valid JSON"),
+        ("s.yaml", "{n_samples: [", "not valid JSON or YAML"),
+        ("s.yaml", "", "NoneType"),
+        ("s.json", "[1]", "list"),
+        ("s.json", '{"n_sample": 3}', "n_sample"),
+        ("s.json", '{"n_samples": 0}', "n_samples"),
+        ("s.json", '{"proportion_samples": 2}', "proportion_samples"),
+        ("s.json", '{"n_samples": 1, "proportion_samples": 0.5}', "not both"),
+        ("s.json", '{"strategies": []}', "strategies"),
+        ("s.json", "[" * 100_000, "not valid JSON"),
+        ("s.yaml", b"\xff\xfe\x00", "not valid JSON or YAML"),
+    ],
+)
+def test_a_configuration_that_is_wrong_is_named_and_exit_2(
+    pipeline, vectors, tmp_path, name, text, named
+):
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    answer = pipeline("select", vectors, "--config", name, "--json")
+    assert (answer.code, answer.out) == (2, "")
+    assert len(answer.err.splitlines()) == 1
+    assert named in answer.err
+
+
+def test_a_configuration_that_is_not_there_is_wrong_use(pipeline, vectors):
+    answer = pipeline("select", vectors, "--config", "nowhere.json")
+    assert answer.code == 2
+    assert "nowhere.json" in answer.err
