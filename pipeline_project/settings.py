@@ -181,7 +181,9 @@ def _problem(error: Mapping[str, Any]) -> str:
             return f"{field}: {_unknown(names[-1], section.model_fields)}"
     if _SECRET.search(field):
         return f"{field}: {error['msg']}"
-    return f"{field}: {error['msg']} (seen: {error['input']!r})"
+    whole = isinstance(error["input"], dict | list)  # a whole section might hold anything
+    seen = f"a {type(error['input']).__name__}" if whole else repr(error["input"])
+    return f"{field}: {error['msg']} (seen: {seen})"
 
 
 def _unknown(name: str, known: Collection[str]) -> str:

@@ -129,7 +129,9 @@ def judge(candidates: Candidates, media: Sequence[KnownMedia], config: QualityCo
         if not len(rows):
             continue
         if config.action == "drop" and share <= config.max_drop_share:
-            result.exclusions += [_quality_exclusion(candidates, row, config) for row in rows.tolist()]
+            result.exclusions += [
+                _quality_exclusion(candidates, row, config) for row in rows.tolist()
+            ]
             continue
         result.weighted = True
         result.weights[rows] = np.maximum(0.01, candidates.probabilities["p_sharp"][rows])

@@ -53,9 +53,9 @@ def file_name(rank: int, name: str, timestamp_s: float, kind: str) -> str:
     plain = plain.strip("-.") or "unnamed"
     if kind == "image":
         return f"{rank:04d}_{plain}.jpg"
-    minutes, seconds = divmod(timestamp_s, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{rank:04d}_{plain}_{hours:02d}h{minutes:02d}m{seconds:06.3f}s.jpg"
+    minutes, milliseconds = divmod(round(timestamp_s * 1000), 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{rank:04d}_{plain}_{hours:02d}h{minutes:02d}m{milliseconds / 1000:06.3f}s.jpg"
 
 
 def write_pictures(
