@@ -10,8 +10,6 @@ processor time and frames. Add a measure by adding a function to `MEASURES`.
 
 import argparse
 import json
-import os
-import platform
 import resource
 import subprocess
 import sys
@@ -22,6 +20,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from machine import machine
 
 WIDTH_PX, HEIGHT_PX, FPS, GOP = 1920, 1080, 24, 48
 
@@ -42,9 +41,36 @@ def every_frame(path: Path) -> int:
         return sum(1 for _ in media.frames(SamplingConfig(mode="all")))
 
 
+def whole_worker(path: Path) -> int:
+    """Everything the worker does with one file: sample, score, embed, select, write, commit."""
+    from pipeline_project.adapters.object_store.local import LocalObjectStore
+    from pipeline_project.adapters.sources.folder import FolderSource
+    from pipeline_project.core.config import CurationConfig
+    from pipeline_project.worker.__main__ import work
+    from pipeline_project.worker.progress import LineProgress
+    from pipeline_project.worker.request import (
+        WorkerRequest,
+        dump_listing,
+        listing_key,
+        request_key,
+    )
+
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        store = LocalObjectStore(home / "store")
+        request = WorkerRequest(
+            run_id="memory", config=CurationConfig.model_validate({}), source=str(path)
+        )
+        store.put(listing_key("memory"), dump_listing(FolderSource(path).list()))
+        store.put(request_key("memory"), request.model_dump_json().encode())
+        result = work(home.as_uri(), request_key("memory"), LineProgress(interval_s=1e9))
+        return int(result.counts["decoded_frames"])
+
+
 MEASURES: dict[str, Callable[[Path], int]] = {
     "frames": frames_at_one_per_second,
     "every-frame": every_frame,
+    "worker": whole_worker,
 }
 
 
@@ -114,18 +140,6 @@ def measure_apart(name: str, path: Path) -> dict[str, float]:
     return json.loads(done.stdout)
 
 
-def machine() -> str:
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        cpu = models[0].split(":", 1)[1].strip() if models else cpu
-    return (
-        f"{cpu}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"PyAV {av.__version__}, {platform.system()}"
-    )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--measure", choices=MEASURES, help="only this one")
@@ -151,7 +165,7 @@ def main() -> None:
                     flush=True,
                 )
             print(f"{name:14}10 minutes over 1 minute: {peaks[1] / peaks[0] - 1:+.1%} memory")
-    print(machine())
+    print(machine("av", "onnxruntime", "pylance"))
 
 
 if __name__ == "__main__":

@@ -42,15 +42,17 @@ def checked_vectors(vectors: npt.NDArray[np.floating]) -> Vectors:
         raise ConfigError(
             f"{len(bad)} embeddings hold NaN or infinity, first in row {bad[0]}. Take them out."
         )
-    single = vectors.astype(np.float32)
-    norms = np.linalg.norm(single, axis=1, keepdims=True)
-    flat = np.flatnonzero(norms[:, 0] == 0)
+    # By its largest value first: the square of a huge or tiny number is no float any more.
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    flat = np.flatnonzero(largest[:, 0] == 0)
     if len(flat):
         raise ConfigError(
             f"{len(flat)} embeddings are zero vectors, first in row {flat[0]}: they have no "
             "direction to compare. Take them out."
         )
-    return np.ascontiguousarray(single / norms, np.float32)
+    scaled = (vectors / largest).astype(np.float32)
+    norms = np.linalg.norm(scaled, axis=1, keepdims=True)
+    return np.ascontiguousarray(scaled / norms, np.float32)
 
 
 def select(

@@ -41,6 +41,12 @@ def test_vectors_are_compared_by_direction_whatever_their_length():
     assert [p.index for p in pick(rows, 10)] == [p.index for p in pick(scaled, 10)]
 
 
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_huge_and_tiny_vectors_are_compared_by_direction_too(scale):
+    rows = random_rows(100).astype(np.float64)
+    assert [p.index for p in pick(rows * scale, 10)] == [p.index for p in pick(rows, 10)]
+
+
 def test_no_index_is_picked_twice_when_more_are_asked_than_there_are():
     assert sorted(each.index for each in pick(random_rows(5), 50)) == [0, 1, 2, 3, 4]
 
