@@ -119,28 +119,25 @@ def judge(candidates: Candidates, media: Sequence[KnownMedia], config: QualityCo
     doubtful = (candidates.label != "sharp") & (probability >= config.min_probability) & ~dark
     kind_of = {each.sha256: each.info.kind for each in media}
     name_of = {each.sha256: each.ref.name for each in media}
-    groups = np.asarray(
-        ["" if kind_of[sha256] == "image" else sha256 for sha256 in candidates.media_sha256],
-        str,
-    )
-    for group in dict.fromkeys(groups.tolist()):
-        rows = np.flatnonzero((groups == group) & doubtful)
-        share = len(rows) / max(1, int(np.sum((groups == group) & ~dark)))
-        if not len(rows):
-            continue
-        if config.action == "drop" and share <= config.max_drop_share:
-            result.exclusions += [
-                _quality_exclusion(candidates, row, config) for row in rows.tolist()
-            ]
-            continue
-        result.weighted = True
-        result.weights[rows] = np.maximum(0.01, candidates.probabilities["p_sharp"][rows])
-        if config.action == "drop":
-            result.warnings.append(
-                f"{name_of.get(group, 'still images')}: {len(rows)} frames ({share:.0%}) look "
-                f"blurred or moiré-ridden, more than {config.max_drop_share:.0%}: they were "
-                "weighted down instead of dropped (quality.max_drop_share)."
-            )
+    groups = ["" if kind_of[sha256] == "image" else sha256 for sha256 in candidates.media_sha256]
+    places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
+    place_of = np.asarray([places[group] for group in groups], np.intp)
+    bad = np.bincount(place_of[doubtful], minlength=len(places))
+    share = bad / np.maximum(1, np.bincount(place_of[~dark], minlength=len(places)))
+    spared = (share > config.max_drop_share) | (config.action == "weight")
+    dropped = np.flatnonzero(doubtful & ~spared[place_of])
+    result.exclusions += [_quality_exclusion(candidates, row, config) for row in dropped.tolist()]
+    doubted = np.flatnonzero(doubtful & spared[place_of])
+    result.weighted = bool(len(doubted))
+    result.weights[doubted] = np.maximum(0.01, candidates.probabilities["p_sharp"][doubted])
+    if config.action == "drop":
+        result.warnings += [
+            f"{name_of.get(group, 'still images')}: {bad[place]} frames ({share[place]:.0%}) look "
+            f"blurred or moiré-ridden, more than {config.max_drop_share:.0%}: they were "
+            "weighted down instead of dropped (quality.max_drop_share)."
+            for group, place in places.items()
+            if spared[place]
+        ]
     return result
 
 
