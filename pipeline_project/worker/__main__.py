@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from dagster_pipes import open_dagster_pipes
 
@@ -108,5 +109,17 @@ def _end_with_stdin() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _leave(code: int) -> NoReturn:
+    """End the process; at once when work was broken off.
+
+    Threads may then still be amid a decode, and those abort an ordinary exit of the interpreter.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if code:
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())

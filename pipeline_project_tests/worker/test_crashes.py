@@ -126,7 +126,7 @@ def test_sigterm_keeps_finished_files_and_ends_promptly(tmp_path, undisturbed):
     said = end(worker)
     if worker.returncode == 0:
         pytest.skip(f"it was done before the signal came: {line}")
-    assert worker.returncode == 130
+    assert worker.returncode == 130, said
     assert "Interrupted; finished files are kept." in said and "Traceback" not in said
     kept = [row for row in house.rows("datums") if row["stage"] == "probe"]
     assert len(kept) == 5
