@@ -8,8 +8,9 @@ from pipeline_project.errors import ConfigError, MediaError
 if TYPE_CHECKING:
     from pipeline_project.settings import Settings
 
-# Of one core, 1080p H.264 decoded in full: measured by benchmarks/worker_speed.py.
-_MEGAPIXELS_PER_CORE_S = 150.0
+# Of one core, as benchmarks/worker_speed.py measures them; rounded down, since footage differs.
+_START_S = 4.0
+_MEGAPIXELS_PER_CORE_S = 300.0
 _FRAMES_PER_CORE_S = 40.0
 
 
@@ -84,6 +85,6 @@ def preview(settings: "Settings") -> dict[str, Any]:
         "ignored": source.ignored,
         **facts,
         "video_s": video_s,
-        "expected_s": core_s / (os.cpu_count() or 1),
+        "expected_s": _START_S + core_s / (os.cpu_count() or 1),
         "expected_cost_usd": 0.0,
     }
