@@ -64,7 +64,7 @@ class PexelsSource:
         self._spec = spec
         self._query = spec.removeprefix(SCHEME).strip()
         self._key = api_key
-        self._random = random.Random(seed)
+        self._seed = seed
         self._base_url = base_url.rstrip("/")
         self._timeout_s = timeout_s
 
@@ -79,7 +79,7 @@ class PexelsSource:
         return 0
 
     def list(self) -> Iterator[MediaRef]:
-        """Choose one video and yield it; its size is unknown until it is fetched.
+        """Choose one video and yield it, the same one each time; its size is not known yet.
 
         Raises:
             ConfigError: the key is refused, or nothing matches.
@@ -90,7 +90,7 @@ class PexelsSource:
         total = min(page["total_results"], _POOL)
         if total == 0 or not page["videos"]:
             raise ConfigError(f"asking Pexels for {self._query!r}: no video matches; try another")
-        index = self._random.randrange(total)
+        index = random.Random(self._seed).randrange(total)
         if index >= len(page["videos"]):
             page = self._page(index // _PER_PAGE + 1)
         videos = page["videos"] or self._page(1)["videos"]

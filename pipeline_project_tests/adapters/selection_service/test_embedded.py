@@ -10,6 +10,7 @@ from pipeline_project.adapters.object_store.local import LocalObjectStore
 from pipeline_project.adapters.selection_service.embedded import EmbeddedSelectionService
 from pipeline_project.errors import PermanentError, RemoteFailed
 from pipeline_project_tests.contracts.commands import wait_for
+from pipeline_project_tests.contracts.selection_service import SelectionServiceContract
 
 RESULT = {"run_id": "r1", "selection_id": "s1", "reused": False, "counts": {"picked": 7}}
 
@@ -27,6 +28,27 @@ def service(tmp_path, store):
         return [sys.executable, "-c", store.get(request_key).decode()]
 
     return EmbeddedSelectionService(LocalCommands(tmp_path / "commands"), store, argv)
+
+
+class TestEmbeddedSelectionService(SelectionServiceContract):
+    @pytest.fixture
+    def service(self, store, tmp_path):
+        programs = {
+            "completes": f"open({str(store.path('runs/r1/result.json'))!r}, 'w')"
+            f".write({json.dumps(RESULT)!r})",
+            "fails": "import sys; sys.exit('the reason')",
+            "runs": "import time; time.sleep(60)",
+        }
+
+        def argv(request_key):
+            return [sys.executable, "-c", programs[store.get(request_key).decode()]]
+
+        self.store = store
+        return EmbeddedSelectionService(LocalCommands(tmp_path / "commands"), store, argv)
+
+    def schedule(self, service, fate):
+        self.store.put("runs/r1/request.json", fate.encode())
+        return service.schedule("runs/r1/request.json", timeout_s=30, label="r1")
 
 
 def schedule(service, store, code):

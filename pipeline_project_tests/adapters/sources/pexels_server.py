@@ -48,7 +48,8 @@ class Handler(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         api.asked.append((self.path, self.headers.get("Authorization")))
         if address.path.startswith("/file/"):
-            self.answer(api.file_status, VIDEO, len(VIDEO) + api.cut)
+            status = 404 if address.path.startswith("/file/gone") else api.file_status
+            self.answer(status, VIDEO, len(VIDEO) + api.cut)
         elif self.headers.get("Authorization") != KEY:
             self.answer(401, b"{}")
         else:

@@ -9,6 +9,7 @@ from pipeline_project.adapters.sources.folder import FolderSource, fetch_file
 from pipeline_project.errors import ConfigError, MediaUnreadable
 from pipeline_project.sample import sample_dir
 from pipeline_project.worker.request import dump_listing, load_listing
+from pipeline_project_tests.contracts.media_source import MediaSourceContract
 
 
 @pytest.fixture
@@ -19,6 +20,16 @@ def folder(tmp_path):
     (tmp_path / ".trash").mkdir()
     (tmp_path / ".trash" / "old.mp4").touch()
     return tmp_path
+
+
+class TestFolderSource(MediaSourceContract):
+    @pytest.fixture
+    def source(self, folder):
+        return FolderSource(folder)
+
+    @pytest.fixture
+    def gone(self, tmp_path):
+        return (tmp_path / "gone.mp4").as_uri()
 
 
 def names(source):

@@ -8,6 +8,7 @@ import pytest
 from pipeline_project.adapters.sources.pexels import PexelsSource
 from pipeline_project.errors import ConfigError, MediaUnreadable, PermanentError, TransientError
 from pipeline_project_tests.adapters.sources.pexels_server import KEY, VIDEO, entry, serving
+from pipeline_project_tests.contracts.media_source import MediaSourceContract
 
 
 @pytest.fixture
@@ -18,6 +19,16 @@ def api():
 
 def source(api, spec="pexels:cats & dogs", key=KEY, seed=1):
     return PexelsSource(spec, key, seed=seed, base_url=f"{api.base}/v1", timeout_s=5)
+
+
+class TestPexelsSource(MediaSourceContract):
+    @pytest.fixture
+    def source(self, api):
+        return source(api)
+
+    @pytest.fixture
+    def gone(self, api):
+        return f"{api.base}/file/gone"
 
 
 def test_one_video_is_chosen_with_its_maker_and_a_file_that_is_large_enough(api):
