@@ -2,7 +2,7 @@
 
     python benchmarks/first_run.py
 
-Clones this repository into a temporary folder. Downloads count, unless pip has them cached.
+Clones this repository into a temporary folder. Downloads count: pip's cache is not used.
 """
 
 import argparse
@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def timed(command: list[str], folder: Path) -> tuple[float, str]:
     env = {k: v for k, v in os.environ.items() if not k.startswith(("PIPELINE_", "DAGSTER_"))}
     env.pop("VIRTUAL_ENV", None)
+    env["PIP_NO_CACHE_DIR"] = "1"
     started = time.perf_counter()
     done = subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True, text=True)
     return time.perf_counter() - started, done.stdout.strip().splitlines()[-1]
