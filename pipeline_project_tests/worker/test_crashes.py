@@ -1,13 +1,20 @@
+import contextlib
+import json
 import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from pipeline_project.adapters.commands.local import LocalCommands
 from pipeline_project.adapters.object_store.local import LocalObjectStore
+from pipeline_project.worker.request import request_key
+from pipeline_project_tests.contracts.commands import ended, wait_for
 from pipeline_project_tests.worker.footage import film, still
 from pipeline_project_tests.worker.house import House
 
@@ -133,6 +140,39 @@ def test_sigterm_keeps_finished_files_and_ends_promptly(tmp_path, undisturbed):
     again = house.run(**given)
     assert again.counts["hashed_files"] == 0
     assert state(house, again.result) == undisturbed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc to see what is open")
+def test_a_cancelled_worker_keeps_what_is_finished_though_large_files_are_amid_hashing(tmp_path):
+    house = House(tmp_path / "house")
+    names = [f"{number}.png" for number in range(3)]
+    for scene, name in enumerate(names):
+        still(house.media / name, scene)
+    for number in range(4):  # sparse: read in minutes, and no disk is needed
+        with (house.media / f"large {number}.mp4").open("wb") as file:
+            file.truncate(1 << 38)
+    request = house.ask(limits={"checkpoint_s": 1000, "threads": 4})
+    commands = LocalCommands(tmp_path / "commands")
+    argv = [sys.executable, "-m", "pipeline_project.worker", "--root", house.home.as_uri()]
+    argv += ["--request", request_key(request.run_id), "--end-with-stdin"]
+    command_id = commands.send(argv, env={}, timeout_s=END_S, label="large")
+    try:
+        record = json.loads((tmp_path / "commands" / command_id / "command.json").read_text())
+        assert wait_for(lambda: len(open_files(record["pid"], "large")) == 4)
+    finally:
+        commands.cancel(command_id)
+    status = ended(commands, command_id)
+    assert (status.state, status.exit_code) == ("cancelled", 130), status.stderr_tail
+    assert sorted(row["name"] for row in house.rows("media_sources")) == names
+
+
+def open_files(pid, word):
+    """Files whose name holds the word that a process has open now."""
+    found = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found.add(os.readlink(link))
+    return {path for path in found if word in path}
 
 
 def test_the_worker_ends_when_whoever_started_it_is_gone(tmp_path):

@@ -42,12 +42,13 @@ TAIL_BYTES = 8_000
 class LocalCommands:
     """Runs programs as subprocesses of this one, each in a session of its own."""
 
-    def __init__(self, root: Path, *, grace_s: float = 5.0) -> None:
+    def __init__(self, root: Path, *, grace_s: float = 10.0) -> None:
         """Keep records below `root`.
 
         Args:
             root: folder for the records; made on the first command.
-            grace_s: seconds between asking a command to end and killing it.
+            grace_s: seconds between asking a command to end and killing it; a worker needs a few
+                to keep what is finished.
         """
         self._root = root
         self._grace_s = grace_s

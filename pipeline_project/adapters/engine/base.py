@@ -16,6 +16,7 @@ class Engine(Protocol):
         """Yield every result of `function(item)` for every item, in no promised order.
 
         At most a few results wait to be consumed, however many an item yields. An exception in
-        `function` is raised here and ends the work; closing the iterator ends it too.
+        `function` is raised here and ends the work; closing the iterator ends it too, within
+        about a second: what a thread is amid of then is abandoned.
         """
         ...

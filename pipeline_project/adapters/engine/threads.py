@@ -5,6 +5,7 @@ Threads suffice: decoding, OpenCV and onnxruntime all work outside Python's lock
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
@@ -12,7 +13,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _POLL_S = 0.1
-_END_S = 5.0  # a thread amid a long call is left to end by itself
+# For all threads together, not each: whoever interrupted the work gives it seconds until the kill,
+# and they are needed to keep what is finished. A thread amid a long call ends with the process.
+_END_S = 1.0
 
 
 class ThreadEngine:
@@ -73,5 +76,6 @@ class ThreadEngine:
                     yield value  # type: ignore[misc]  # kind says it is a Result
         finally:
             ended.set()
+            end = time.monotonic() + _END_S
             for thread in threads:
-                thread.join(_END_S)
+                thread.join(max(0.0, end - time.monotonic()))
