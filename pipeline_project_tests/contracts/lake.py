@@ -98,6 +98,22 @@ class LakeContract:
         assert lake.read(TABLES["datums"], columns=["state"])["state"].to_pylist() == ["done"]
 
     @pytest.mark.parametrize("many", [1, 2000])
+    def test_of_a_key_written_twice_the_row_committed_last_is_read(self, lake, many):
+        datums = TABLES["datums"]
+        early, late = lake.begin(run_id="early"), lake.begin(run_id="late")
+        late.append(datums, [{"datum_key": "k", "state": "late"}])
+        early.append(datums, [{"datum_key": "k", "state": "early"}])
+        late.append(datums, [{"datum_key": "k", "state": "latest"}])
+        early.commit("first")
+        late.commit("second")
+        wanted = ("datum_key", {"k", *(f"x{n}" for n in range(many))})
+        for where in (None, wanted):
+            rows = lake.read(datums, columns=["state"], where=where)
+            assert rows["state"].to_pylist() == ["latest"]
+            rows = lake.read(datums, columns=["state"], where=where, rev="main~1")
+            assert rows["state"].to_pylist() == ["early"]
+
+    @pytest.mark.parametrize("many", [1, 2000])
     def test_where_returns_only_matching_rows(self, lake, many):
         writer = lake.begin(run_id="run")
         writer.append(THUMBS, [thumb(f"f{n}", f"d'{n % 2}") for n in range(6)])
@@ -105,6 +121,11 @@ class LakeContract:
         wanted = {"d'1", *(f"x{n}" for n in range(many))}
         found = lake.read(THUMBS, columns=["frame_id"], where=("datum_key", wanted))
         assert sorted(found["frame_id"].to_pylist()) == ["f1", "f3", "f5"]
+        whole = lake.read(THUMBS, where=("datum_key", wanted))
+        assert whole.schema.names == ["frame_id", "datum_key", "jpeg"]
+        assert sorted(whole["jpeg"].to_pylist()) == [b"f1", b"f3", b"f5"]
+        nothing = lake.read(THUMBS, where=("datum_key", wanted - {"d'1"}))
+        assert (nothing.num_rows, nothing.schema) == (0, whole.schema)
         assert lake.read(THUMBS, where=("datum_key", set())).num_rows == 0
 
     def test_vectors_come_back_as_they_were(self, lake):

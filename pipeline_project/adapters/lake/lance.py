@@ -4,11 +4,12 @@ A table is one Lance dataset, `tables/<name>.lance`. Rows are only ever appended
 sees is decided by the commit log, never by the newest Lance version.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import lance
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,7 +22,9 @@ from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.errors import LakeError
 
 _VERSION = b"pipeline_project.schema_version"
-_FILTER_VALUES = 500  # longer lists are matched in memory: a filter expression would be slower
+_FILTER_VALUES = 500  # longer lists are matched here: a filter expression would be slower
+_AGE = "age"  # of a row's commit: 0 for the newest that the revision sees
+_AT = "at"  # a row's position in the Lance dataset
 
 
 class LanceLake:
@@ -59,11 +62,19 @@ class LanceLake:
         dataset = self._open(table) if commit is not None else None
         if commit is None or dataset is None or (where is not None and not where[1]):
             return empty
-        visible = pa.array([each.commit_id for each in self._log.ancestors(commit)])
-        needed = {*names, *table.key, *([where[0]] if where else [])}
-        rows = self._scan(dataset, table, sorted(needed), where)
-        rows = rows.filter(pc.is_in(rows["commit_id"], value_set=visible))
-        return _last_of_each_key(rows, table).select(names)
+        visible = pa.array([each.commit_id for each in self._log.ancestors(commit)], pa.string())
+        try:
+            if where is not None and len(where[1]) > _FILTER_VALUES:
+                return _read_many(dataset, table, names, visible, where)
+            condition = None if where is None else _condition(*where)
+            batches = dataset.to_batches(columns=_with_key(table, names), filter=condition)
+            rows = _visible_rows(batches, visible)
+            return _last_of_each_key(rows, table).select(names) if rows is not None else empty
+        except (OSError, ValueError) as error:
+            raise LakeError(
+                f"Reading table {table.name} at {self.address(table)}: {error}. "
+                "Restore the folder from a backup, or choose another --home."
+            ) from error
 
     def log(self, rev: str = "main") -> Iterator[Commit]:
         """Yield the revision's commit and its ancestors, newest first."""
@@ -152,28 +163,6 @@ class LanceLake:
             )
         return dataset
 
-    def _scan(
-        self,
-        dataset: lance.LanceDataset,
-        table: Table,
-        columns: list[str],
-        where: tuple[str, Collection[str]] | None,
-    ) -> pa.Table:
-        condition = None
-        if where is not None and len(where[1]) <= _FILTER_VALUES:
-            quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in where[1])
-            condition = f"{where[0]} IN ({quoted})"
-        try:
-            rows = dataset.to_table(columns=columns, filter=condition)
-        except (OSError, ValueError) as error:
-            raise LakeError(
-                f"Reading table {table.name} at {self.address(table)}: {error}. "
-                "Restore the folder from a backup, or choose another --home."
-            ) from error
-        if where is not None and condition is None:
-            rows = rows.filter(pc.is_in(rows[where[0]], value_set=pa.array(list(where[1]))))
-        return rows
-
 
 class LanceWriter:
     """One commit in the making."""
@@ -233,17 +222,76 @@ class LanceWriter:
         )
 
 
+def _condition(column: str, values: Collection[str]) -> str:
+    quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+    return f"{column} IN ({quoted})"
+
+
+def _with_key(table: Table, columns: Sequence[str]) -> list[str]:
+    return sorted({*columns, *table.key})
+
+
+def _read_many(
+    dataset: lance.LanceDataset,
+    table: Table,
+    columns: list[str],
+    visible: pa.StringArray,
+    where: tuple[str, Collection[str]],
+) -> pa.Table:
+    """Read the rows that hold one of very many values.
+
+    First only the keys, a batch at a time, to learn which rows are meant; then those rows alone.
+    What else the table holds, thumbnails say, is never in memory.
+    """
+    column, values = where
+    wanted = pa.array(list(values), pa.string())
+    scan = dataset.to_batches(columns=_with_key(table, [column]), scan_in_order=True)
+    rows = _visible_rows(scan, visible, (column, wanted))
+    meant = [] if rows is None else _last_of_each_key(rows, table)[_AT].to_pylist()
+    return dataset.take(meant, columns=columns)
+
+
+def _visible_rows(
+    batches: Iterable[pa.RecordBatch],
+    visible: pa.StringArray,
+    where: tuple[str, pa.StringArray] | None = None,
+) -> pa.Table | None:
+    """Keep of each batch what the commits in `visible` (newest first) wrote; None for nothing.
+
+    Two columns are added: `_AGE`, the commit's place in `visible`, and `_AT`, the row's place in
+    all batches together.
+    """
+    kept = []
+    start = 0
+    for batch in batches:
+        age = pc.index_in(batch["commit_id"], value_set=visible)
+        at = pa.array(np.arange(start, start + batch.num_rows))
+        start += batch.num_rows
+        keep = age.is_valid()
+        if where is not None:
+            keep = pc.and_(keep, pc.is_in(batch[where[0]], value_set=where[1]))
+        rows = batch.append_column(_AGE, age).append_column(_AT, at).filter(keep)
+        if rows.num_rows:
+            kept.append(rows)
+    return pa.Table.from_batches(kept) if kept else None
+
+
 def _last_of_each_key(rows: pa.Table, table: Table) -> pa.Table:
-    """Keep one row per key, the last written.
+    """Keep one row per key, the one committed last, in the order of the table.
 
     Two runs that computed a datum at once wrote the same values; where a later commit writes a
-    key again (a failed datum that recovered, a touched file) the newer row is meant.
+    key again (a failed datum that recovered, a touched file) the newer row is meant. Rows are
+    appended before their commit, so their order says nothing about which commit is later; only
+    within one commit the last row counts.
     """
+    count = rows.num_rows
     key = list(table.key[:-1])
-    if rows.num_rows < 2:
+    place = pa.array(np.arange(count))
+    age = pc.cast(rows[_AGE], pa.int64())
+    order = pc.subtract(place, pc.multiply(age, count))  # by commit, then by place; all differ
+    last = (
+        rows.select(key).append_column("order", order).group_by(key).aggregate([("order", "max")])
+    )
+    if last.num_rows == count:
         return rows
-    numbered = rows.select(key).append_column("row", pa.array(range(rows.num_rows), pa.int64()))
-    lasts = numbered.group_by(key).aggregate([("row", "max")])["row_max"]
-    if len(lasts) == rows.num_rows:
-        return rows
-    return rows.take(lasts.combine_chunks().sort())
+    return rows.filter(pc.is_in(order, value_set=last["order_max"].combine_chunks()))

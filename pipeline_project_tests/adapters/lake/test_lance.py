@@ -33,6 +33,23 @@ for turn in range(rounds):
     print(f"{worker}-{turn}", flush=True)
 """
 
+READER = """
+import sys
+from pathlib import Path
+from pipeline_project.adapters.lake.lance import LanceLake
+from pipeline_project.adapters.lake.schemas import TABLES
+from pipeline_project.adapters.object_store.local import LocalObjectStore
+root = Path(sys.argv[1])
+lake = LanceLake(root.as_uri(), LocalObjectStore(root))
+def peak_kib():
+    [line] = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
+    return int(line.split()[1])
+lake.read(TABLES["thumbnails"], where=("frame_id", {"f0"}))
+before = peak_kib()
+rows = lake.read(TABLES["thumbnails"], where=("frame_id", {f"f{n}" for n in range(1000)}))
+print(rows.num_rows, peak_kib() - before)
+"""
+
 
 def local_lake(root):
     return LanceLake(root.as_uri(), LocalObjectStore(root))
@@ -81,6 +98,17 @@ class TestLanceLake(LakeContract):
             missing = {f"{ack}-{n}" for ack in acknowledged for n in range(20)} - set(seen)
             assert not missing
         assert len(acknowledged) >= count
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells the peak")
+    def test_reading_very_many_keys_takes_no_memory_for_other_rows(self, lake, tmp_path):
+        writer = lake.begin(run_id="run")
+        rows = [{**thumb(f"f{n}"), "jpeg": os.urandom(10_000)} for n in range(20_000)]
+        writer.append(THUMBS, rows)
+        writer.commit("200 MB, of which 10 MB are wanted")
+        told = subprocess.check_output([sys.executable, "-c", READER, str(tmp_path / "lake")])
+        count, more_kib = map(int, told.split())
+        assert count == 1000
+        assert more_kib < 80_000
 
     def test_other_tools_read_the_tables_without_our_code(self, lake):
         duckdb = pytest.importorskip("duckdb")
