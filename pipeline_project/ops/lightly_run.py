@@ -62,10 +62,14 @@ def schedule_lightly_run(
     A cancelled or interrupted run cancels the selection.
     """
     with as_failures():
+        deadline = instance.deadline(curation.config().limits.max_runtime_s)
+        # Again, so that a run which begins with this step, after a failure, holds a lease too.
+        instance.start()
+        instance.wait_ready(deadline)
         outcome = selection_service.run(
             request_key=request_key(batch.run_id),
             label=context.run_id,
-            deadline=instance.deadline(curation.config().limits.max_runtime_s),
+            deadline=deadline,
             progress=progress(context.log),
             keep=instance.keep,
         )

@@ -40,6 +40,10 @@ def work(root: Path, key: str) -> None:
     if behaviour == "fail":
         print("Traceback ...\nthe disk is full", file=sys.stderr)
         sys.exit(1)
+    failed_before = folder / "failed-before"
+    if behaviour == "fail-once" and not failed_before.exists():
+        failed_before.touch()
+        sys.exit("the first attempt fails")
     if behaviour == "refuse":
         print("some line\nConfigError: the strategy is unknown.\nTake another.", file=sys.stderr)
         sys.exit(1)
