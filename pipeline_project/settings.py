@@ -32,6 +32,7 @@ _PREFIX = "PIPELINE_"
 _SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
 _AMOUNTS = ("n_samples", "nSamples", "proportion_samples", "proportionSamples")
 _ENVIRONMENT_ONLY = ("pexels_api_key", "dagster_home")
+_OTHER_PROGRAMS = ("PIPELINE_WORKSPACE",)  # Azure Pipelines sets it in every build
 _BOOLEAN = "tag:yaml.org,2002:bool"
 
 
@@ -80,8 +81,10 @@ class Settings(CurationConfig, BaseSettings):
 
     @property
     def dagster_home_path(self) -> Path:
-        """Dagster's state: inside the home unless `DAGSTER_HOME` says otherwise."""
-        return self.dagster_home or self.home_path / "dagster"
+        """Dagster's state, absolute: inside the home unless `DAGSTER_HOME` says otherwise."""
+        if self.dagster_home is None:
+            return self.home_path / "dagster"
+        return self.dagster_home.expanduser().absolute()
 
     @classmethod
     def settings_customise_sources(
@@ -157,16 +160,39 @@ def _one_amount(*sources: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _check_environment(environment: Mapping[str, str]) -> None:
-    """Refuse `PIPELINE_<no such section>__FIELD`: a typing slip must not pass silently."""
-    for name in environment:
-        section, separator, _ = name.upper().removeprefix(_PREFIX).partition("__")
-        if not (separator and name.upper().startswith(_PREFIX)):
+    """Refuse every `PIPELINE_*` that is no setting: a typing slip must not pass silently."""
+    known = _variables()
+    for name, value in environment.items():
+        variable = name.upper()
+        if not (value and variable.startswith(_PREFIX)) or variable in _OTHER_PROGRAMS:
             continue
-        if section.lower() not in Settings.model_fields:
-            raise ConfigError(
-                f"Reading the settings from the environment: {name}: "
-                f"{_unknown(section.lower(), Settings.model_fields)}."
-            )
+        section, separator, _ = variable.partition("__")
+        # The fields of a known section are checked with its values; a plain setting has none.
+        if section in known and (not separator or any(k.startswith(f"{section}__") for k in known)):
+            continue
+        near = difflib.get_close_matches(variable, known, n=1, cutoff=0.75)
+        meant = f"did you mean {near[0]}? " if near else ""
+        allowed = ", ".join(each for each in known if "__" not in each)
+        raise ConfigError(
+            f"Reading the settings from the environment: {name}: there is no such setting; "
+            f"{meant}allowed: {allowed}. If it is another program's, unset it for this one."
+        )
+
+
+def _variables() -> list[str]:
+    """Every variable that is read as a setting; sections with each of their fields."""
+    names = []
+    for name, field in Settings.model_fields.items():
+        if name in _ENVIRONMENT_ONLY:
+            names.append(str(field.validation_alias))
+            continue
+        names.append(f"{_PREFIX}{name}".upper())
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            names += [f"{_PREFIX}{name}__{each}".upper() for each in kind.model_fields]
+        elif name == "selection":  # keys of its own, `PIPELINE_SELECTION__N_SAMPLES`
+            names += [f"{_PREFIX}{name}__{each}".upper() for each in _AMOUNTS]
+    return names
 
 
 def _problem(error: Mapping[str, Any]) -> str:

@@ -103,7 +103,13 @@ def test_what_is_wrong_in_the_file_is_named_with_value_and_what_is_allowed(setti
     [
         ("PIPELINE_SAMPLING__MODE", "x", ["sampling.mode", "'x'", "keyframes"]),
         ("PIPELINE_SAMPLING__TYPO", "1", ["sampling.typo", "every_s"]),
-        ("PIPELINE_SAMPLNG__MODE", "fps", ["PIPELINE_SAMPLNG__MODE", "did you mean sampling"]),
+        ("PIPELINE_SAMPLNG__MODE", "fps", ["did you mean PIPELINE_SAMPLING__MODE?"]),
+        ("PIPELINE_SAMPLING_MODE", "fps", ["did you mean PIPELINE_SAMPLING__MODE?"]),
+        ("PIPELINE_DATASE", "x", ["PIPELINE_DATASE:", "did you mean PIPELINE_DATASET?"]),
+        ("pipeline_datase", "x", ["pipeline_datase:", "did you mean PIPELINE_DATASET?"]),
+        ("PIPELINE_DATASET__X", "1", ["PIPELINE_DATASET__X", "did you mean PIPELINE_DATASET?"]),
+        ("PIPELINE_PEXELS_API_KEY", SECRET, ["did you mean PEXELS_API_KEY?"]),
+        ("PIPELINE_ZZZ", "1", ["PIPELINE_ZZZ: there is no such setting; allowed", "unset"]),
         ("PIPELINE_INCLUDE", "*.mp4", ["include", "*.mp4", "JSON"]),
         ("PIPELINE_ON", "mars", ["on", "mars", "aws"]),
     ],
@@ -112,10 +118,20 @@ def test_what_is_wrong_in_the_environment_is_named_too(settings, name, value, wo
     with pytest.raises(ConfigError) as caught:
         settings(**{name: value})
     assert all(word in str(caught.value) for word in words)
+    assert SECRET not in str(caught.value)
 
 
-def test_variables_of_other_programs_are_let_be(settings):
+def test_a_variable_that_a_known_program_sets_everywhere_is_let_be(settings):
     assert settings(PIPELINE_WORKSPACE="/agent/work").dataset == "default"
+
+
+def test_a_dagster_home_may_be_relative(settings, tmp_path):
+    loaded = settings(DAGSTER_HOME="state/dagster")
+    assert loaded.dagster_home_path == tmp_path / "state" / "dagster"
+
+
+def test_keys_of_the_selection_can_be_given_one_by_one(settings):
+    assert settings(PIPELINE_SELECTION__N_SAMPLES="7").selection == {"n_samples": "7"}
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path, settings):
