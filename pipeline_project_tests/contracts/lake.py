@@ -102,8 +102,8 @@ class LakeContract:
         datums = TABLES["datums"]
         early, late = lake.begin(run_id="early"), lake.begin(run_id="late")
         late.append(datums, [{"datum_key": "k", "state": "late"}])
-        early.append(datums, [{"datum_key": "k", "state": "early"}])
         late.append(datums, [{"datum_key": "k", "state": "latest"}])
+        early.append(datums, [{"datum_key": "k", "state": "early"}])
         early.commit("first")
         late.commit("second")
         wanted = ("datum_key", {"k", *(f"x{n}" for n in range(many))})
