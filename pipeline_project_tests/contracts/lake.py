@@ -157,6 +157,24 @@ class LakeContract:
             lake.tag("v1")
         assert lake.tags() == {"v1": lake.resolve("main~1").commit_id}
 
+    def test_a_tag_can_not_take_the_name_of_a_branch_or_commit(self, lake):
+        commit = self.commit(lake, "a")
+        lake.begin(run_id="run", branch="side").commit("aside")
+        for name in ("main", "side", commit.commit_id, commit.commit_id[:5], "0" * 24):
+            with pytest.raises(ConfigError, match=name):
+                lake.tag(name)
+        assert lake.tags() == {}
+        self.commit(lake, "b")
+        assert names(lake) == ["a", "b"]
+        assert names(lake, commit.commit_id) == ["a"]
+
+    def test_a_branch_can_not_take_the_name_of_a_tag_or_commit(self, lake):
+        commit = self.commit(lake, "a")
+        lake.tag("v1")
+        for name in ("v1", commit.commit_id):
+            with pytest.raises(ConfigError, match=name):
+                lake.begin(run_id="run", branch=name)
+
     @pytest.mark.parametrize("rev", ["nothing", "main~7", "main~x"])
     def test_an_unknown_revision_is_an_error_that_names_it(self, lake, rev):
         self.commit(lake, "a")

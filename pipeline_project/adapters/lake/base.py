@@ -79,7 +79,11 @@ class Lake(Protocol):
     """Versioned tables under one root."""
 
     def begin(self, *, run_id: str, branch: str = "main") -> LakeWriter:
-        """Start a commit on a branch."""
+        """Start a commit on a branch; a name without commits starts a new branch.
+
+        Raises:
+            ConfigError: the name is not allowed, or a tag or commit has it.
+        """
         ...
 
     def read(
@@ -96,7 +100,7 @@ class Lake(Protocol):
             table: which table; one that was never written reads as empty.
             columns: which columns; None means all. `commit_id` only where asked for.
             where: (column, values): only rows whose column is one of the values.
-            rev: branch, tag, commit id, or `<rev>~n` for the n-th ancestor.
+            rev: branch, tag, commit id or its beginning, or `<rev>~n` for the n-th ancestor.
 
         Raises:
             LakeError: no such revision; a table is unreadable or made by a newer version.
@@ -119,7 +123,7 @@ class Lake(Protocol):
         """Give a commit a name of its own, once and for all.
 
         Raises:
-            ConfigError: the name is taken or not allowed.
+            ConfigError: the name is not allowed, or a tag, branch or commit has it.
         """
         ...
 

@@ -18,7 +18,9 @@ from pipeline_project.adapters.lake.schemas import SCHEMA_VERSION
 from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.errors import ConfigError, LakeError, StoreConflict
 
+MAIN = "main"  # the branch that is always there, with commits or without
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_COMMIT_ID = re.compile(r"[0-9a-f]{24}")
 _RACES = 10_000  # far more racing writers than any lake has; a loop without end hides bugs
 
 
@@ -33,11 +35,33 @@ class CommitLog:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._known: dict[str, Commit] = {}  # by key; records never change
+        self._heads: dict[str, int] = {}  # by branch: the newest sequence seen; 0 for none
 
     def head(self, branch: str) -> Commit | None:
         """The newest commit of a branch; None when it has none."""
-        keys = [item.key for item in self._store.list(f"commits/{_checked(branch)}")]
-        return self._load(keys[-1]) if keys else None
+        if branch not in self._heads:
+            keys = [item.key for item in self._store.list(f"commits/{_checked(branch)}")]
+            self._heads[branch] = self._load(keys[-1]).sequence if keys else 0
+        # A branch grows by one number at a time, so from here on its next numbers tell all.
+        sequence = self._heads[branch]
+        while self._store.exists(_key(branch, sequence + 1)):
+            sequence += 1
+        self._heads[branch] = sequence
+        return self._load(_key(branch, sequence)) if sequence else None
+
+    def check_branch(self, name: str) -> None:
+        """Tell whether commits may go to this branch, which need not exist yet.
+
+        Raises:
+            ConfigError: the name is a tag's, or has the form of a commit id.
+        """
+        if name == MAIN or self.head(name) is not None:
+            return
+        if _COMMIT_ID.fullmatch(name) or self._store.exists(_tag_key(name)):
+            raise ConfigError(
+                f"Starting branch {name}: a tag has this name, or a commit could have it. "
+                "Choose another name."
+            )
 
     def append(self, commit: Commit) -> Commit:
         """Write the record at the end of its branch; returns it with parent and sequence."""
@@ -75,15 +99,26 @@ class CommitLog:
         if not steps.isdecimal() or int(steps) >= commit.sequence:
             raise LakeError(
                 f"Revision {rev}: {name} has {commit.sequence - 1} ancestors. "
-                "List them with `pipeline log`."
+                "Name one of them, from ~1 on."
             )
         return self._load(_key(commit.branch, commit.sequence - int(steps)))
 
     def tag(self, name: str, commit: Commit) -> None:
-        """Write a tag; it can never be moved."""
+        """Write a tag; it can never be moved.
+
+        Raises:
+            ConfigError: the name is a branch's, begins a commit's id, or is taken.
+        """
+        _checked(name)
+        if name == MAIN or self.head(name) is not None:
+            raise ConfigError(f"Making tag {name}: a branch has this name. Choose another name.")
+        if _COMMIT_ID.fullmatch(name) or self._commit_beginning_with(name) is not None:
+            raise ConfigError(
+                f"Making tag {name}: it would stand for a commit id. Choose another name."
+            )
         record = json.dumps({"commit_id": commit.commit_id, "key": _key_of(commit)}).encode()
         try:
-            self._store.put_new(f"tags/{_checked(name)}.json", record)
+            self._store.put_new(_tag_key(name), record)
         except StoreConflict as error:
             raise ConfigError(f"Tag {name} exists already; choose another name.") from error
 
@@ -97,19 +132,23 @@ class CommitLog:
         }
 
     def _named(self, name: str) -> Commit | None:
-        _checked(name)
-        if self._store.exists(f"tags/{name}.json"):
-            return self._load(json.loads(self._store.get(f"tags/{name}.json"))["key"])
-        head = self.head(name)
-        if head is not None or name == "main":
+        head = self.head(_checked(name))
+        if head is not None or name == MAIN:
             return head
+        if self._store.exists(_tag_key(name)):
+            return self._load(json.loads(self._store.get(_tag_key(name)))["key"])
+        if (commit := self._commit_beginning_with(name)) is not None:
+            return commit
+        raise LakeError(
+            f"Looking for revision {name}: no branch, tag or commit has this name. "
+            "Check how it is written."
+        )
+
+    def _commit_beginning_with(self, name: str) -> Commit | None:
         for item in self._store.list("commits"):
             if (commit := self._load(item.key)).commit_id.startswith(name):
                 return commit
-        raise LakeError(
-            f"Looking for revision {name}: no branch, tag or commit has this name. "
-            "List them with `pipeline log`."
-        )
+        return None
 
     def _load(self, key: str) -> Commit:
         if key not in self._known:
@@ -137,6 +176,10 @@ def _key(branch: str, sequence: int) -> str:
 
 def _key_of(commit: Commit) -> str:
     return _key(commit.branch, commit.sequence)
+
+
+def _tag_key(name: str) -> str:
+    return f"tags/{name}.json"
 
 
 def _checked(name: str) -> str:

@@ -44,7 +44,12 @@ class LanceLake:
         self._log = CommitLog(store)
 
     def begin(self, *, run_id: str, branch: str = "main") -> "LanceWriter":
-        """Start a commit on a branch."""
+        """Start a commit on a branch; a name without commits starts a new branch.
+
+        Raises:
+            ConfigError: the name is not allowed, or a tag or commit has it.
+        """
+        self._log.check_branch(branch)
         return LanceWriter(self, run_id, branch)
 
     def read(
@@ -90,7 +95,9 @@ class LanceLake:
         """Give a commit a name of its own, once and for all."""
         commit = self._log.resolve(rev)
         if commit is None:
-            raise LakeError(f"Tagging {rev} as {name}: there is no commit yet. Run `curate` first.")
+            raise LakeError(
+                f"Tagging {rev} as {name}: there is no commit yet. Run `pipeline curate` first."
+            )
         self._log.tag(name, commit)
         return commit
 

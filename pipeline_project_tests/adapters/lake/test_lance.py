@@ -99,6 +99,24 @@ class TestLanceLake(LakeContract):
             assert not missing
         assert len(acknowledged) >= count
 
+    def test_the_head_is_found_without_listing_all_commits_again(self, tmp_path):
+        listings = []
+
+        class Counted(LocalObjectStore):
+            def list(self, prefix=""):
+                listings.append(prefix)
+                return super().list(prefix)
+
+        mine = LanceLake((tmp_path / "lake").as_uri(), Counted(tmp_path / "lake"))
+        other = local_lake(tmp_path / "lake")
+        expected = []
+        for turn in range(4):
+            for lake in (mine, other):
+                expected.append(f"{turn}-{lake is mine}")
+                self.commit(lake, expected[-1])
+                assert names(mine) == sorted(expected)
+        assert listings == ["commits/main"]
+
     @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells the peak")
     def test_reading_very_many_keys_takes_no_memory_for_other_rows(self, lake, tmp_path):
         writer = lake.begin(run_id="run")
