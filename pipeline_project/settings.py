@@ -170,8 +170,9 @@ def _check_environment(environment: Mapping[str, str]) -> None:
         # The fields of a known section are checked with its values; a plain setting has none.
         if section in known and (not separator or any(k.startswith(f"{section}__") for k in known)):
             continue
-        near = difflib.get_close_matches(variable, known, n=1, cutoff=0.75)
-        meant = f"did you mean {near[0]}? " if near else ""
+        own = {each.removeprefix(_PREFIX): each for each in known}
+        near = difflib.get_close_matches(variable.removeprefix(_PREFIX), own, n=1)
+        meant = f"did you mean {own[near[0]]}? " if near else ""
         allowed = ", ".join(each for each in known if "__" not in each)
         raise ConfigError(
             f"Reading the settings from the environment: {name}: there is no such setting; "
