@@ -35,17 +35,17 @@ class SelectionClient:
     ) -> SelectionOutcome:
         """Schedule a request, wait for its good end and fetch the outcome.
 
-        The selection is cancelled when anything at all interrupts the wait.
+        The selection is cancelled when anything at all interrupts the scheduling or the wait.
 
         Raises:
             RemoteFailed: it failed; holds the service's reason.
             RemoteTimedOut: it did not end before the deadline.
             RemoteCancelled: somebody else cancelled it.
         """
-        scheduled_id = self._service.schedule(
-            request_key, timeout_s=deadline.remaining_s, label=label
-        )
         try:
+            scheduled_id = self._service.schedule(
+                request_key, timeout_s=deadline.remaining_s, label=label
+            )
             status = wait_until(
                 lambda: self._poll(scheduled_id, keep),
                 success=lambda status: status.state in ("completed", "cancelled"),
@@ -61,7 +61,8 @@ class SelectionClient:
         except RemoteFailed:
             raise  # it has ended by itself
         except BaseException:
-            self._service.cancel(scheduled_id)
+            # By label, not by id: an interrupt may come before the id is known.
+            self._service.cancel_labelled(label)
             raise
         if status.state == "cancelled":
             raise RemoteCancelled(f"selection {scheduled_id} was cancelled: {_describe(status)}")

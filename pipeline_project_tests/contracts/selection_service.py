@@ -17,7 +17,10 @@ class SelectionServiceContract:
         raise NotImplementedError
 
     def schedule(self, service: SelectionService, fate: Fate) -> str:
-        """Schedule a selection that picks 7 frames as selection `s1`, fails, or never ends."""
+        """Schedule a selection that picks 7 frames as selection `s1`, fails, or never ends.
+
+        Its label is `r1`.
+        """
         raise NotImplementedError
 
     def test_a_worker_is_ready_and_it_is_said_how(self, service):
@@ -51,6 +54,15 @@ class SelectionServiceContract:
         assert wait_for(lambda: service.poll(scheduled).ended)
         service.cancel(scheduled)
         assert service.poll(scheduled).state == "completed"
+
+    def test_a_running_selection_can_be_cancelled_by_its_label_alone(self, service):
+        scheduled = self.schedule(service, "runs")
+        service.cancel_labelled("of another run")
+        assert not service.poll(scheduled).ended
+        service.cancel_labelled("r1")
+        assert wait_for(lambda: service.poll(scheduled).ended)
+        assert service.poll(scheduled).state == "cancelled"
+        service.cancel_labelled("r1")
 
     def test_nobody_knows_an_id_that_was_never_given(self, service):
         with pytest.raises(PipelineError):

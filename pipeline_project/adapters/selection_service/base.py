@@ -66,3 +66,10 @@ class SelectionService(Protocol):
     def cancel(self, scheduled_id: str) -> None:
         """End it; one that has ended is left alone."""
         ...
+
+    def cancel_labelled(self, label: str) -> None:
+        """End every selection scheduled under this label; none is fine.
+
+        For who was interrupted before `schedule` could return an id.
+        """
+        ...

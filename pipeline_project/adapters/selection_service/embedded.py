@@ -113,6 +113,12 @@ class EmbeddedSelectionService:
         _, command_id = _split(scheduled_id)
         self._commands.cancel(command_id)
 
+    def cancel_labelled(self, label: str) -> None:
+        """End every running worker sent under this label."""
+        for command_id, its_label in self._commands.running():
+            if its_label == label:
+                self._commands.cancel(command_id)
+
     def _status(self, scheduled_id: str) -> CommandStatus:
         _, command_id = _split(scheduled_id)
         return self._commands.poll(command_id)
