@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 
@@ -25,7 +24,7 @@ from pipeline_project.resources.publisher import Publisher
 from pipeline_project.resources.selection_service import SelectionClient
 from pipeline_project.resources.source import OpenPexels, Sources
 from pipeline_project.resources.store import RunStore
-from pipeline_project.resources.worker import WorkerClient
+from pipeline_project.resources.worker import WorkerClient, WorkerCommand
 from pipeline_project.settings import Settings, load_settings
 
 DAGSTER_YAML = "dagster.yaml"
@@ -34,7 +33,7 @@ DAGSTER_YAML = "dagster.yaml"
 def build_defs(
     settings: Settings | None = None,
     *,
-    resources: Mapping[str, Any] | None = None,
+    resources: Mapping[str, object] | None = None,
     loggers: Mapping[str, dg.LoggerDefinition] | None = None,
 ) -> dg.Definitions:
     """Build everything that Dagster shows and runs.
@@ -61,7 +60,7 @@ def build_defs(
     )
 
 
-def local_resources(settings: Settings) -> dict[str, Any]:
+def local_resources(settings: Settings) -> dict[str, object]:
     """Make the resources of a run on this machine."""
     home = settings.home_path
     objects = LocalObjectStore(home / "store")
@@ -108,7 +107,7 @@ def prepare_dagster_home(settings: Settings) -> Path:
     return home
 
 
-def _worker_command(home: Path) -> Any:
+def _worker_command(home: Path) -> WorkerCommand:
     def command_line(request_key: str) -> Sequence[str]:
         program = [sys.executable, "-m", "pipeline_project.worker", "--end-with-stdin"]
         return [*program, "--root", home.as_uri(), "--request", request_key]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from pipeline_project.report.publish import Published
+    from pipeline_project.resources.publisher import Publisher
     from pipeline_project.settings import Settings
     from pipeline_project.worker.request import WorkerResult
 
@@ -163,7 +164,7 @@ def run_job(settings: "Settings") -> "tuple[WorkerResult, Published]":
     return run.output_for_node("shutdown_instance"), published["it"]
 
 
-def _publisher(published: "dict[str, Published]") -> Any:
+def _publisher(published: "dict[str, Published]") -> "Publisher":
     """The usual publisher, which also leaves what it wrote for the last line to name."""
     from pipeline_project.report.publish import publish
     from pipeline_project.resources.publisher import Publisher

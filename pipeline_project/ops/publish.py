@@ -1,10 +1,10 @@
 """The last step: writes the folder and the page that people look at."""
 
 import base64
-from typing import Any
 
 import dagster as dg
 
+from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.ops.failures import as_failures
 from pipeline_project.resources.curation import CurationResource
 from pipeline_project.resources.publisher import Published, Publisher
@@ -24,7 +24,7 @@ def publish_selection(
     result: WorkerResult,
     curation: CurationResource,
     store: dg.ResourceParam[RunStore],
-    lake: dg.ResourceParam[Any],
+    lake: dg.ResourceParam[Lake],
     publisher: dg.ResourceParam[Publisher],
 ) -> str:
     """Write the picked frames, `selection.csv`, `selection.json` and `report.html`.

@@ -17,7 +17,7 @@ key                 object
 `worker`            `worker.WorkerClient(commands: Commands, argv, env={}, interval_s=0.2)`;
                     `argv(request_key: str) -> Sequence[str]` is the whole command line
 `selection_service` `selection_service.SelectionClient(service: SelectionService, interval_s=1.0)`
-`lake`              what `publish` takes as `lake`
+`lake`              a `Lake` (`adapters.lake.base`)
 `publisher`         `publisher.Publisher(publish, run_url=None)`;
                     `run_url(run_id: str) -> str` is the address of a run's page, where known
 `progress`          `log -> ProgressSink`; `progress.LoggedProgress` unless something better shows

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.core.config import CurationConfig
 from pipeline_project.worker.request import WorkerResult
@@ -43,7 +44,21 @@ class Published(Protocol):
         ...
 
 
-Publish = Callable[..., Published]
+class Publish(Protocol):
+    """Writes a selection's folder, whole or not at all."""
+
+    def __call__(
+        self,
+        *,
+        lake: Lake,
+        store: ObjectStore,
+        result: WorkerResult,
+        config: CurationConfig,
+        out_dir: Path,
+        run_url: str | None,
+    ) -> Published:
+        """Write the folder of `result` below `out_dir`; `run_url` is shown where it is known."""
+        ...
 
 
 class Publisher:
@@ -55,7 +70,7 @@ class Publisher:
         self._run_url = run_url
 
     def publish(
-        self, *, lake: Any, store: ObjectStore, result: WorkerResult, config: CurationConfig
+        self, *, lake: Lake, store: ObjectStore, result: WorkerResult, config: CurationConfig
     ) -> Published:
         """Write the selection's folder below the configured output folder."""
         return self._publish(
