@@ -20,6 +20,7 @@ from pipeline_project.errors import MediaCorrupt, MediaUnreadable
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 _WHITE = 255
+_STRIP_PX = 1 << 16
 
 
 class OpenImage:
@@ -153,7 +154,20 @@ def _imdecode(data: bytearray) -> npt.NDArray[Any] | None:
 
 
 def _to_rgb8(stored: npt.NDArray[Any]) -> Pixels:
-    """Bring what OpenCV decoded (gray, BGR or BGRA; 8, 16 bits or float) to 8-bit RGB."""
+    """Bring what OpenCV decoded (gray, BGR or BGRA; 8, 16 bits or float) to 8-bit RGB.
+
+    Strip by strip: a picture of a few hundred kilobytes can decode to half a gigabyte, and
+    nothing but the result may be added to that.
+    """
+    height, width = stored.shape[:2]
+    pixels = np.empty((height, width, 3), np.uint8)
+    rows = max(_STRIP_PX // width, 1)
+    for top in range(0, height, rows):
+        pixels[top : top + rows] = _strip_to_rgb8(stored[top : top + rows])
+    return pixels
+
+
+def _strip_to_rgb8(stored: npt.NDArray[Any]) -> Pixels:
     if stored.dtype == np.uint16:
         stored = cv2.convertScaleAbs(stored, alpha=1 / 257)
     elif stored.dtype != np.uint8:

@@ -3,6 +3,7 @@
 import struct
 import tracemalloc
 import zlib
+from contextlib import nullcontext
 
 import cv2
 import numpy as np
@@ -162,6 +163,37 @@ def test_a_header_that_claims_too_much_is_refused_without_taking_memory(tmp_path
         assert tracemalloc.get_traced_memory()[1] < 4_000_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_transparency_takes_little_more_memory_than_the_picture(tmp_path, dtype):
+    bgra = np.full((2000, 2001, 4), np.iinfo(dtype).max, dtype)
+    bgra[::2, :, 3] = np.iinfo(dtype).max // 2
+    bgra[:, :, 0] = 0
+    path = files.image(tmp_path / "a.png", bgra[:, :, [2, 1, 0, 3]])
+    decoded_bytes = bgra.nbytes
+    del bgra
+    tracemalloc.start()
+    try:
+        pixels = read(path)
+        assert tracemalloc.get_traced_memory()[1] < 2 * decoded_bytes
+    finally:
+        tracemalloc.stop()
+    assert (pixels[1::2] == [255, 255, 0]).all()
+    assert (pixels[::2, :, :2] == 255).all() and np.ptp(pixels[::2, :, 2]) == 0
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "refused"), [(12032, 9024, False), (16000, 10000, True)]
+)
+def test_photographs_of_108_megapixels_are_within_the_usual_limit(tmp_path, width, height, refused):
+    path = tmp_path / "a.png"
+    path.write_bytes(_png_claiming(width, height))
+    with (
+        pytest.raises(MediaCorrupt, match="too large") if refused else nullcontext(),
+        LocalMediaReader().open(path) as media,
+    ):
+        assert (media.info.width_px, media.info.height_px) == (width, height)
 
 
 def test_the_limit_can_be_set(tmp_path):
