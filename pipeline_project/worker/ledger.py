@@ -113,14 +113,15 @@ def reject_row(
 ) -> Row:
     """The line of a file that could not be used, or (damaged) only in part.
 
-    `key` says how long it counts: a datum key as long as the same bytes meet the same code, a
-    selection's id for that selection, nothing for the one run, since the next may fare better.
+    `key` says how long it counts: a datum key as long as the same bytes meet the same code;
+    nothing for the one run only, since the next may fare better. Such a row has the run's id for
+    its key, so that of two runs at the same time each keeps its own.
     """
     return {
         "uri": uri,
         "name": name,
         "sha256": sha256,
-        "datum_key": key,
+        "datum_key": key or run_id,
         "stage": stage,
         "error_class": error_class,
         "message": storable(message),

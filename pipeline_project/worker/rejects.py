@@ -17,7 +17,7 @@ def rejects_of_run(
     failed: Collection[str],
     *,
     run_id: str,
-    selection_id: str,
+    selection_id: str = "",
 ) -> list[Row]:
     """Read the reject rows that speak of this run's listing, under its own names.
 
@@ -26,8 +26,8 @@ def rejects_of_run(
         found: the listing's contents.
         keys: datum keys of the usable contents.
         failed: hashes of usable contents whose frame stages failed.
-        run_id: of this run; what could not be read at all counts for one run only.
-        selection_id: of its selection; picks that could not be written belong to it.
+        run_id: of this run; what could not be read at all, and picks that could not be
+            written, count for one run only.
 
     Returns:
         One row per file and error. A file whose bytes are unusable is listed under each of its
@@ -37,11 +37,11 @@ def rejects_of_run(
     contents |= {key: sha256 for sha256, own in keys.items() for key in own.all()}
     rows: dict[str, list[Row]] = {}
     result: list[Row] = []
-    wanted = {*contents, selection_id, ""}
+    wanted = {*contents, run_id}
     for row in lake.read(TABLES["rejects"], where=("datum_key", wanted)).to_pylist():
         if row["datum_key"] in contents:
             rows.setdefault(contents[row["datum_key"]], []).append(row)
-        elif row["datum_key"] == selection_id or row["run_id"] == run_id:
+        else:
             result.append(row)
     for sha256, refs in found.files.items():
         whole = sha256 not in keys or sha256 in failed
