@@ -1,8 +1,8 @@
 """Reads one selection out of the lake, for the report and the selection files."""
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -42,6 +42,18 @@ class SelectionRows:
     scores: dict[str, dict[str, Any]]
     labels: dict[str, dict[str, Any]]
     sources: dict[str, Source]
+
+    def with_files(self, there: Collection[str]) -> "SelectionRows":
+        """Leave out the picks whose file is not among `there`; they were candidates only."""
+        gone = {row["frame_id"] for row in self.picks if row["file_name"] not in there}
+        return replace(
+            self,
+            picks=[row for row in self.picks if row["frame_id"] not in gone],
+            candidates=[
+                {**row, "outcome": "candidate"} if row["frame_id"] in gone else row
+                for row in self.candidates
+            ],
+        )
 
     def source(self, frame_id: str) -> Source:
         """Where a frame's file is from."""

@@ -33,6 +33,7 @@ from pipeline_project.worker.request import (
 )
 
 REPORT = "report.html"
+SELECTION = "selection.json"
 _PREVIEWS = 12
 
 
@@ -69,8 +70,11 @@ def publish(
     """Write the folder `<out_dir>/<selection id>`; it appears whole or not at all.
 
     A folder that is there already holds this very selection and is left as it is; so it is when
-    another run publishes the same selection at the same time. The selection files and the report
-    are also left in the store, beside the frames.
+    another run publishes the same selection at the same time. Only where its `selection.json`
+    lacks picks that the store has by now, they are added. The selection files and the report are
+    also left in the store, beside the frames.
+
+    Picks whose frame is not in the store are left out and named in a warning.
 
     Raises:
         PermanentError: the folder cannot be written; the selection itself is safe in the lake.
@@ -78,9 +82,14 @@ def publish(
     """
     listed = [ref.uri for ref in load_listing(store.get(listing_key(result.run_id)))]
     rows = read_selection(lake, result.selection_id, listed)
+    prefix = f"{result.output_prefix}/frames/"
+    there = {item.key.removeprefix(prefix) for item in store.list(prefix.rstrip("/"))}
+    missing = [str(row["file_name"]) for row in rows.picks if row["file_name"] not in there]
+    folder = out_dir.expanduser().absolute() / result.selection_id
+    before = _published_files(folder)
+    rows = rows.with_files(there | (before or set()))
     files = [str(row["file_name"]) for row in rows.picks]
     previews = read_thumbnails(lake, [str(row["frame_id"]) for row in rows.picks[:_PREVIEWS]])
-    folder = out_dir.expanduser().absolute() / result.selection_id
     published = Published(
         folder=folder,
         picked=len(files),
@@ -89,8 +98,10 @@ def publish(
         already_there=folder.is_dir(),
         previews=list(previews.values()),
     )
-    if published.already_there:
+    new = [name for name in files if before is None or name not in before]
+    if published.already_there and (before is None or not new):
         return published
+    result = _as_published(result, files, missing)
     documents = _documents(rows, lake, store, result, config, run_url)
     for name, content in documents.items():
         store.put(f"{result.output_prefix}/{name}", content)
@@ -99,20 +110,59 @@ def publish(
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder.parent) as temporary:
             partial = Path(temporary) / folder.name
             (partial / "frames").mkdir(parents=True)
-            for name in files:
+            for name in new:
                 store.download(f"{result.output_prefix}/frames/{name}", partial / "frames" / name)
             for name, content in documents.items():
                 (partial / name).write_bytes(content)
-            partial.rename(folder)
+            if before is not None:
+                _complete(folder, partial, new)
+            else:
+                partial.rename(folder)
     except OSError as error:
-        if folder.is_dir():
+        if folder.is_dir() and before is None:
             return replace(published, already_there=True)
         raise PermanentError(
             f"Writing the selection to {folder}: {error.strerror}. The selection is safe in the "
             "lake: free space or choose another --out and run the same command again; nothing "
             "is computed twice."
         ) from error
-    return published
+    return replace(published, already_there=False)
+
+
+def _published_files(folder: Path) -> set[str] | None:
+    """Names of the frames that a folder's `selection.json` tells of; None where it has none."""
+    try:
+        picks = json.loads((folder / SELECTION).read_bytes())["picks"]
+        return {str(pick["file"]).removeprefix("frames/") for pick in picks}
+    except (OSError, ValueError, KeyError, TypeError):  # somebody else's file is left alone
+        return None
+
+
+def _complete(folder: Path, partial: Path, new: list[str]) -> None:
+    """Add frames and then the files that tell of them, `selection.json` last.
+
+    Whoever is stopped in between has not told of them yet, and the next publication repeats it.
+    """
+    (folder / "frames").mkdir(exist_ok=True)
+    for name in new:
+        (partial / "frames" / name).replace(folder / "frames" / name)
+    documents = [path for path in partial.iterdir() if path.is_file()]
+    for path in sorted(documents, key=lambda path: path.name == SELECTION):
+        path.replace(folder / path.name)
+
+
+def _as_published(result: WorkerResult, files: list[str], missing: list[str]) -> WorkerResult:
+    """The run's result with the picks counted that are really there."""
+    warnings = list(result.warnings)
+    left_out = [name for name in missing if name not in files]
+    if left_out:
+        warnings.append(
+            f"{len(left_out)} of {len(files) + len(left_out)} picks are left out because the "
+            f"store does not hold their frames: {', '.join(left_out)}. The next run with the same "
+            "files and settings writes those whose source can be read."
+        )
+    counts = {**result.counts, "picked": len(files)}
+    return result.model_copy(update={"warnings": warnings, "counts": counts})
 
 
 def _documents(
@@ -151,7 +201,7 @@ def _documents(
     rejected = [{k: v for k, v in row.items() if k != "datum_key"} for row in rejects]
     return {
         "selection.csv": _csv(table),
-        "selection.json": _json({**about, "rejects": rejected, "picks": table}),
+        SELECTION: _json({**about, "rejects": rejected, "picks": table}),
         REPORT: render_report(data).encode(),
         "pipeline.yaml": yaml.safe_dump(
             config.model_dump(mode="json"), sort_keys=False, allow_unicode=True

@@ -1,7 +1,6 @@
 """The set stages of one run: find the same selection again, or pick, write and record anew."""
 
 import secrets
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,12 +21,10 @@ from pipeline_project.worker.datapool import (
 )
 from pipeline_project.worker.frames import embeddings_of
 from pipeline_project.worker.identify import KnownMedia
-from pipeline_project.worker.ledger import Rows, reject_row
 from pipeline_project.worker.parts import Parts
-from pipeline_project.worker.request import output_prefix
 from pipeline_project.worker.selecting import Selected, pick, selection_rows, selection_set_row
 from pipeline_project.worker.stages import SET_STAGES, VERSIONS, FrameKeys
-from pipeline_project.worker.writing import PictureToWrite, Written, file_name, write_pictures
+from pipeline_project.worker.write_stage import WriteStage, file_names
 
 
 @dataclass(slots=True)
@@ -61,7 +58,7 @@ class SelectionStage:
         earlier = earlier_selections(lake, self.config.dataset, space)
         same = same_selection(earlier, contents, config)
         if same is not None:
-            return self._again(same, media)
+            return self._again(same, media, checkpoints)
         pool = read_datapool(lake, earlier if self.config.datapool.enabled else [], embeddings)
         considered = self._unseen(media, pool)
         wanted = {each.sha256: keys[each.sha256] for each in considered}
@@ -75,12 +72,19 @@ class SelectionStage:
             pool=pool.version,
         )
         selection_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{key[:4]}{secrets.token_hex(2)}"
-        facts = SelectionFacts(selection_id, False, {}, list(judgement.warnings), selected.seconds)
-        files = self._write(candidates, selected, considered, facts, checkpoints)
-        facts.counts = _counts(candidates, judgement, selected, pool, len(files))
+        names = file_names(candidates, selected, considered)
+        frames = self._writer.write(selection_id, candidates, names, considered)
+        facts = SelectionFacts(
+            selection_id,
+            reused=False,
+            counts=_counts(candidates, judgement, selected, pool, frames.count),
+            warnings=[*judgement.warnings, *frames.warnings],
+            seconds={**selected.seconds, "write": frames.seconds},
+        )
         if pool.selections:
             facts.warnings += _pool_notes(media, considered, pool, self.config)
-        rows = selection_rows(selection_id, candidates, judgement, selected, pool, files)
+        rows = selection_rows(selection_id, candidates, judgement, selected, pool, names)
+        rows.take(frames.rejects)
         header = selection_set_row(
             selection_id,
             dataset=self.config.dataset,
@@ -93,7 +97,9 @@ class SelectionStage:
             counts=facts.counts,
         )
         rows.add(TABLES["selection_sets"], header)
-        message = f"selection {selection_id}: {len(files)} of {len(candidates)} frames picked"
+        message = (
+            f"selection {selection_id}: {len(selected.picks)} of {len(candidates)} frames picked"
+        )
         checkpoints.commit(message, rows)
         return facts
 
@@ -116,105 +122,24 @@ class SelectionStage:
             return list(media)
         return unseen
 
-    def _write(
-        self,
-        candidates: Candidates,
-        selected: Selected,
-        media: Sequence[KnownMedia],
-        facts: SelectionFacts,
-        checkpoints: Checkpoints,
-    ) -> dict[int, str]:
-        started = time.perf_counter()
-        by_hash = {each.sha256: each for each in media}
-        wanted: dict[str, list[PictureToWrite]] = {}
-        for each in selected.picks:
-            sha256, _, pts = candidates.frame_id[each.index].partition(":")
-            source = by_hash[sha256]
-            name = file_name(
-                each.rank,
-                source.ref.name,
-                float(candidates.timestamp_s[each.index]),
-                source.info.kind,
-            )
-            picture = PictureToWrite(
-                each.index, int(pts), candidates.pixels_sha256[each.index], name
-            )
-            wanted.setdefault(sha256, []).append(picture)
-        files = {}
-        for written in self._pictures(wanted, by_hash, facts.selection_id):
-            if written.error is None:
-                files[written.row] = written.file_name
-            else:
-                self._reject(written, facts, checkpoints)
-        facts.seconds["write"] = time.perf_counter() - started
-        return files
-
-    def _pictures(
-        self,
-        wanted: dict[str, list[PictureToWrite]],
-        media: dict[str, KnownMedia],
-        selection_id: str,
-    ) -> list[Written]:
-        return list(
-            write_pictures(
-                wanted,
-                media=media,
-                prefix=output_prefix(selection_id),
-                store=self.parts.store,
-                fetch=self.parts.fetch,
-                reader=self.parts.reader,
-                engine=self.parts.engine,
-                jpeg_quality=self.config.output.jpeg_quality,
-                progress=self.parts.progress,
-            )
+    def _again(
+        self, same: EarlierSelection, media: Sequence[KnownMedia], checkpoints: Checkpoints
+    ) -> SelectionFacts:
+        """Return a selection made earlier, with what its folder lacks written now."""
+        frames = self._writer.write_missing(same.selection_id, media)
+        if frames.rejects.count():
+            checkpoints.commit(f"selection {same.selection_id}: frames missing", frames.rejects)
+        return SelectionFacts(
+            same.selection_id,
+            reused=True,
+            counts={**same.counts, "picked": frames.count},
+            warnings=frames.warnings,
+            seconds={"write": frames.seconds},
         )
 
-    def _reject(self, written: Written, facts: SelectionFacts, checkpoints: Checkpoints) -> None:
-        facts.warnings.append(f"{written.file_name} was picked but not written: {written.error}")
-        rows = Rows()
-        row = reject_row(
-            uri=written.media.ref.uri,
-            name=written.media.ref.name,
-            sha256=written.media.sha256,
-            stage="write",
-            key=facts.selection_id,
-            error_class=type(written.error).__name__,
-            message=str(written.error),
-            damaged=True,
-            run_id=self.run_id,
-        )
-        rows.add(TABLES["rejects"], row)
-        checkpoints.take(rows)
-
-    def _again(self, same: EarlierSelection, media: Sequence[KnownMedia]) -> SelectionFacts:
-        """Return a selection made earlier; write frames again that somebody took away."""
-        facts = SelectionFacts(same.selection_id, True, dict(same.counts))
-        prefix = output_prefix(same.selection_id)
-        there = {item.key for item in self.parts.store.list(f"{prefix}/frames")}
-        rows = self.parts.lake.read(
-            TABLES["selections"], where=("selection_id", {same.selection_id})
-        ).to_pylist()
-        gone = [row for row in rows if f"{prefix}/frames/{row['file_name']}" not in there]
-        frames = self.parts.lake.read(
-            TABLES["frames"],
-            columns=["frame_id", "pixels_sha256"],
-            where=("frame_id", {row["frame_id"] for row in gone}),
-        )
-        pixels = dict(zip(*(frames[name].to_pylist() for name in frames.schema.names), strict=True))
-        by_hash = {each.sha256: each for each in media}
-        wanted: dict[str, list[PictureToWrite]] = {}
-        for row in gone:
-            frame = row["frame_id"]
-            sha256, _, pts = frame.partition(":")
-            picture = PictureToWrite(row["rank"], int(pts), pixels[frame], row["file_name"])
-            wanted.setdefault(sha256, []).append(picture)
-        for written in self._pictures(wanted, by_hash, same.selection_id):
-            if written.error is not None:
-                facts.warnings.append(
-                    f"{written.file_name} is gone from the store and could not be written "
-                    f"again: {written.error}"
-                )
-        return facts
+    @property
+    def _writer(self) -> WriteStage:
+        return WriteStage(self.parts, self.config, self.run_id)
 
 
 def _counts(

@@ -82,41 +82,44 @@ def selection_rows(
     judgement: Judgement,
     selected: Selected,
     pool: Datapool,
-    files: dict[int, str],
+    names: dict[int, str],
 ) -> Rows:
-    """The rows of one selection; `files` names the written file of each picked row."""
+    """The rows of one selection; `names` has the file name of each picked row.
+
+    All picks are recorded, also those that could not be written: a later run finds them here
+    and tries again.
+    """
     rows = Rows()
     excluded = {each.row for each in judgement.exclusions}
-    picked = [each for each in selected.picks if each.index in files]
     outcome = dict.fromkeys(range(len(candidates)), "candidate")
     outcome |= dict.fromkeys(selected.duplicates, "duplicate")
     outcome |= dict.fromkeys(excluded, "excluded")
-    outcome |= dict.fromkeys((each.index for each in picked), "picked")
+    outcome |= dict.fromkeys((each.index for each in selected.picks), "picked")
     own = set(candidates.frame_id)
     outcome |= {
         len(candidates) + number: "pool"
         for number, frame in enumerate(pool.frame_ids)
         if frame not in own
     }
-    names = [*candidates.frame_id, *pool.frame_ids]
+    frames = [*candidates.frame_id, *pool.frame_ids]
     places = project(np.concatenate([candidates.vectors, pool.vectors]))
     for row, what in outcome.items():
         place: Row = {
             "selection_id": selection_id,
-            "frame_id": names[row],
-            "media_sha256": names[row].partition(":")[0],
+            "frame_id": frames[row],
+            "media_sha256": frames[row].partition(":")[0],
             "outcome": what,
             "map_x": float(places[row, 0]),
             "map_y": float(places[row, 1]),
         }
         rows.add(TABLES["candidates"], place)
-    for each in picked:
+    for each in selected.picks:
         pick_row: Row = {
             "selection_id": selection_id,
             "frame_id": candidates.frame_id[each.index],
             "rank": each.rank,
             "reason": _reason(each, pool),
-            "file_name": files[each.index],
+            "file_name": names[each.index],
         }
         rows.add(TABLES["selections"], pick_row)
     for judged in judgement.exclusions:
