@@ -4,13 +4,15 @@ A process is named by its id together with its start time, because ids are given
 there is no `/proc` (macOS) the start time is unknown (empty) and a session is seen as a whole.
 """
 
-import contextlib
 import os
 import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline_project.errors import PermanentError
+
+KILL_S = 10.0  # a killed process that swaps or writes a core file needs seconds to go
 _PROC = Path("/proc")
 _STATE, _SESSION, _START = 0, 3, 19  # fields of /proc/<pid>/stat, counted after the name
 
@@ -59,25 +61,52 @@ def end_session(
     leader_mark: str,
     *,
     grace_s: float,
+    kill_s: float = KILL_S,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Ask every process of a session to end (SIGTERM), and after the grace make it (SIGKILL)."""
+    """Ask every process of a session to end (SIGTERM), and after the grace make it (SIGKILL).
+
+    Args:
+        session: its id.
+        leader_mark: what `start_mark` gave for its leader.
+        grace_s: seconds between asking and killing.
+        kill_s: seconds that killed processes may take to go.
+        sleep: waits.
+
+    Raises:
+        PermanentError: processes are still there `kill_s` after they were killed: they hang in
+            the system (a dead network disk, say), or belong to another user.
+    """
     end = time.monotonic() + grace_s
-    _signal_all(session, leader_mark, signal.SIGTERM)
-    while session_members(session, leader_mark):
-        if time.monotonic() >= end:
+    refused = _signal_all(session, leader_mark, signal.SIGTERM)
+    while members := session_members(session, leader_mark):
+        now = time.monotonic()
+        if now >= end + kill_s:
+            why = "not allowed to end them" if refused else "they do not go when killed"
+            raise PermanentError(
+                f"Ending processes {', '.join(map(str, members))} of session {session}: {why}. "
+                "Look at them with `ps`; end them as their owner, or mend the disk they wait for."
+            )
+        if now >= end:
             # Again and again: a process may have started another since the list was made.
-            _signal_all(session, leader_mark, signal.SIGKILL)
+            refused = _signal_all(session, leader_mark, signal.SIGKILL)
         sleep(0.02)
 
 
-def _signal_all(session: int, leader_mark: str, number: signal.Signals) -> None:
+def _signal_all(session: int, leader_mark: str, number: signal.Signals) -> bool:
+    """Send a signal to all processes of a session; True when the system refused one."""
+    refused = False
     for pid in session_members(session, leader_mark):
-        with contextlib.suppress(ProcessLookupError):
+        try:
             if _PROC.is_dir():
                 os.kill(pid, number)
             else:
                 os.killpg(session, number)
+        except ProcessLookupError:
+            continue  # gone since the list was made
+        except PermissionError:
+            refused = True
+    return refused
 
 
 def _stat(pid: int) -> list[str]:

@@ -123,6 +123,35 @@ def test_a_reused_process_id_is_not_taken_for_the_command(tmp_path):
         stranger.wait()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_processes_that_can_not_be_ended_are_named_in_the_end():
+    stranger = subprocess.Popen([sys.executable, "-c", SLEEP], start_new_session=True)
+    script = f"""
+    import os
+    from pipeline_project.adapters.commands.processes import end_session, start_mark
+    from pipeline_project.errors import PermanentError
+    os.setuid(65534)
+    try:
+        end_session({stranger.pid}, start_mark({stranger.pid}), grace_s=0.1, kill_s=0.1)
+    except PermanentError as error:
+        print(error)
+    """
+    try:
+        told = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        assert f"Ending processes {stranger.pid} of session" in told.stdout
+        assert "not allowed" in told.stdout
+        assert stranger.poll() is None
+    finally:
+        os.killpg(stranger.pid, signal.SIGKILL)
+        stranger.wait()
+
+
 def test_variables_are_not_written_down(tmp_path):
     commands = LocalCommands(tmp_path)
     command_id = commands.send(python("pass"), env={"KEY": "s3cret"}, timeout_s=60, label="x")
