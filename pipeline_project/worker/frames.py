@@ -7,6 +7,7 @@ shrunken ones, whatever the length of the video.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from pipeline_project.core.quality.classifier import GaussianNaiveBayes
 from pipeline_project.core.quality.registry import measure_frame
 from pipeline_project.core.records import Frame, Pixels, frame_id
 from pipeline_project.errors import MediaError, MediaTooSmall, MediaUnreadable
-from pipeline_project.worker.identify import Fetch, KnownMedia
+from pipeline_project.worker.identify import Fetch, KnownMedia, check_unchanged
 from pipeline_project.worker.ledger import Row, Rows, datum_row, frame_datum_rows, reject_row
 from pipeline_project.worker.stages import (
     FRAME_STAGES,
@@ -72,16 +73,31 @@ class FrameStages:
     def run(self, task: FrameTask) -> Iterator[FrameProgress]:
         """Work through one file, batch by batch; a file that fails ends with its reject row."""
         spent = dict.fromkeys(FRAME_STAGES, 0.0)
-        frames = 0
         try:
-            with self.fetch(task.media.ref.uri) as path, self.reader.open(path) as media:
-                self._check_size(media)
-                for batch in self._batches(media, task, spent):
-                    frames += batch.frames
-                    yield batch
-                yield self._end(task, media, frames, spent)
+            with self.fetch(task.media.ref.uri) as path:
+                try:
+                    yield from self._work(task, path, spent)
+                except MediaError:
+                    # The bytes that were hashed are not to blame for those that took their place.
+                    check_unchanged(task.media.ref, path)
+                    raise
         except MediaError as error:
             yield self._failure(task, error, spent)
+
+    def _work(
+        self, task: FrameTask, path: Path, spent: dict[str, float]
+    ) -> Iterator[FrameProgress]:
+        frames = 0
+        with self.reader.open(path) as media:
+            self._check_size(media)
+            for batch in self._batches(media, task, spent):
+                frames += batch.frames
+                # Before each: rows of other bytes, once taken, would pass for this file's.
+                check_unchanged(task.media.ref, path)
+                yield batch
+            end = self._end(task, media, frames, spent)
+            check_unchanged(task.media.ref, path)
+            yield end
 
     def _check_size(self, media: OpenMedia) -> None:
         least = self.stages.config.quality.min_side_px

@@ -3,6 +3,10 @@
 A file is read once: as long as its address, size and fingerprint stay the same, its hash comes
 from `media_sources`. What a file's bytes turned out to be is remembered by their hash; that a
 file could not be read at all is not remembered, since the next run may find it readable.
+
+A file may be replaced while it is looked at. What was seen then belongs to no hash for sure, so
+it is looked at again for its size and time before anything of it is recorded, here and by the
+frame stages, and counts as unreadable when they changed.
 """
 
 import hashlib
@@ -10,7 +14,7 @@ import json
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -38,7 +42,10 @@ class Fetch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KnownMedia:
-    """One distinct contents of the listing, under its first name."""
+    """One distinct contents of the listing, under its first name.
+
+    `ref` has the size and fingerprint that the file had when it was hashed.
+    """
 
     sha256: str
     ref: MediaRef
@@ -133,23 +140,65 @@ def _gather(listing: list[MediaRef], visits: dict[str, _Visit], fresh: set[str])
         if seen.info is None:
             result.failed += 1
         elif seen.sha256 not in result.files:
-            result.media.append(KnownMedia(seen.sha256, ref, seen.info))
+            result.media.append(KnownMedia(seen.sha256, seen.ref, seen.info))
         if seen.sha256:
-            result.files.setdefault(seen.sha256, []).append(ref)
+            result.files.setdefault(seen.sha256, []).append(seen.ref)
     return result
 
 
 def _visit(ref: MediaRef, fetch: Fetch, reader: MediaReader) -> _Visit:
-    sha256 = ""
+    info: MediaInfo | None = None
+    wrong: MediaError | None = None
     try:
         with fetch(ref.uri) as path:
+            ref = _as_found(ref, path)
             sha256 = _hash_file(path)
-            with reader.open(path) as media:
-                return _Visit(ref, sha256, media.info)
+            try:
+                with reader.open(path) as media:
+                    info = media.info
+            except MediaUnreadable:
+                raise
+            except MediaError as error:
+                wrong = error
+            check_unchanged(ref, path)
     except MediaUnreadable as error:
         return _Visit(ref, error=error)
-    except MediaError as error:
-        return _Visit(ref, sha256, error=error)
+    return _Visit(ref, sha256, info, wrong)
+
+
+def check_unchanged(ref: MediaRef, path: Path) -> None:
+    """Make sure that a file is still the one that was hashed.
+
+    Args:
+        ref: with the size and fingerprint of the hashed file.
+        path: where its bytes are now.
+
+    Raises:
+        MediaUnreadable: it was replaced, written to, or is gone.
+    """
+    now = _as_found(ref, path)
+    if now != ref:
+        raise MediaUnreadable(
+            f"Reading {path}: it changed meanwhile, from {ref.size_bytes} to {now.size_bytes} "
+            "bytes or in its time of change. Run again when nothing writes to it any more."
+        )
+
+
+def _as_found(ref: MediaRef, path: Path) -> MediaRef:
+    """Give the entry the file's size and time of now, which the listing may have seen long ago.
+
+    What a source copied to this machine has no time of its own: nobody else writes to it.
+    """
+    if not ref.uri.startswith("file:"):
+        return ref
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise MediaUnreadable(
+            f"Reading {path}: {error.strerror}. Was it moved or deleted while it was read? "
+            "Check that it is there and may be read, and run again."
+        ) from error
+    return replace(ref, size_bytes=found.st_size, fingerprint=str(found.st_mtime_ns))
 
 
 def _hash_file(path: Path) -> str:

@@ -234,6 +234,96 @@ def test_a_file_that_vanishes_after_it_was_identified_is_tried_again_when_it_is_
     assert back.counts["decoded_files"] == 1 and back.counts["candidates"] == 4
 
 
+class Interfering:
+    """A reader that does something around the n-th opening of a file."""
+
+    def __init__(self, reader, name, number, when, action):
+        self._reader, self._name, self._when, self._action = reader, name, when, action
+        self._left = number
+
+    @contextlib.contextmanager
+    def open(self, path):
+        self._left -= path.name == self._name
+        when = self._when if path.name == self._name and self._left == 0 else "never"
+        if when == "before":
+            self._action()
+        with self._reader.open(path) as media:
+            if when == "opened":
+                self._action()
+            yield ActingMedia(media, self._action) if when == "first frame" else media
+
+
+class ActingMedia:
+    """Open media that does something once its first frame was taken."""
+
+    def __init__(self, media, action):
+        self._media, self._action = media, action
+
+    def __getattr__(self, name):
+        return getattr(self._media, name)
+
+    def frames(self, sampling):
+        for number, frame in enumerate(self._media.frames(sampling)):
+            if number == 1:
+                self._action()
+            yield frame
+
+
+def replaced_by_film(victim):
+    return lambda: film(victim, 8, 9, 10)
+
+
+def replaced_by_rubbish(victim):
+    return lambda: victim.write_bytes(b"x" * 5_000)
+
+
+@pytest.mark.parametrize("by", [replaced_by_film, replaced_by_rubbish])
+@pytest.mark.parametrize(
+    "number, when",
+    [(1, "before"), (1, "opened"), (2, "before"), (2, "opened"), (2, "first frame")],
+    ids=lambda value: {1: "identified", 2: "looked at"}.get(value, value),
+)
+def test_a_file_replaced_while_it_is_read_says_nothing_of_the_bytes_that_were_hashed(
+    tmp_path, by, number, when
+):
+    house = House(tmp_path)
+    film(house.media / "stays.mp4", 0, 1)
+    victim = film(house.media / "victim.mp4", 2, 3)
+    original = shutil.copy(victim, tmp_path / "original")
+
+    def parts(own):
+        reader = Interfering(own.reader, victim.name, number, when, by(victim))
+        return replace(own, reader=reader)
+
+    disturbed = house.run(parts=parts, embedding={"batch_size": 1})
+    assert disturbed.rejected() == {"victim.mp4": "MediaUnreadable"}
+    assert "changed meanwhile" in disturbed.rejects[0]["message"]
+    assert disturbed.counts["candidates"] == 2
+    assert all(row["state"] == "done" for row in house.rows("datums"))
+
+    shutil.copy(original, victim)
+    again = house.run(datapool={"enabled": False})
+    assert not again.rejects and again.counts["candidates"] == 4
+    calm = House(tmp_path / "calm")
+    shutil.copy(house.media / "stays.mp4", calm.media)
+    shutil.copy(original, calm.media / "victim.mp4")
+    calm.run()
+    pixels = {row["frame_id"]: row["pixels_sha256"] for row in calm.rows("frames")}
+    assert {row["frame_id"]: row["pixels_sha256"] for row in house.rows("frames")} == pixels
+
+
+def test_a_file_that_changed_since_it_was_listed_is_remembered_as_it_was_read(tmp_path):
+    house = House(tmp_path)
+    first = shutil.copy2(film(house.media / "a.mp4", 0, 1), tmp_path / "first")
+    refs = house.listing()
+    film(house.media / "a.mp4", 2, 3, 4)
+    house.run(refs)
+    assert house.run().read == []
+    shutil.copy2(first, house.media / "a.mp4")  # the old bytes with their old date
+    back = house.run(datapool={"enabled": False})
+    assert back.counts["hashed_files"] == 1 and back.counts["candidates"] == 2
+
+
 @pytest.mark.parametrize("how", ["vanish", "change"])
 @pytest.mark.parametrize("name", ["movie.mp4", "still.jpg", "still.png"])
 def test_a_pick_whose_file_changed_before_it_was_written_is_left_out_and_told(tmp_path, name, how):

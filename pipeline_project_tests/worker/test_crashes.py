@@ -171,7 +171,7 @@ def open_files(pid, word):
     found = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-            found.add(os.readlink(link))
+            found.add(str(link.readlink()))
     return {path for path in found if word in path}
 
 
