@@ -236,8 +236,14 @@ def _csv(table: Sequence[dict[str, object]]) -> bytes:
     columns = list(table[0]) if table else ["rank", "file", "source", "timestamp_s", "frame_id"]
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(table)
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in table)
     return text.getvalue().encode()
+
+
+def _cell(value: object) -> object:
+    """Keep a spreadsheet from taking a file's name for a formula."""
+    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if formula else value
 
 
 def _json(content: object) -> bytes:
