@@ -100,7 +100,7 @@ def read_selection(lake: Lake, selection_id: str, listed: Sequence[str] = ()) ->
     if not headers:
         raise LakeError(
             f"Reading selection {selection_id}: the lake has none with this id. "
-            "List them with `pipeline log`."
+            "Check the id, and that --home is the one it was made in."
         )
     rev = headers[0]["commit_id"]
     candidates = lake.read(TABLES["candidates"], where=of_it).to_pylist()

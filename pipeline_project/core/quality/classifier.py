@@ -183,5 +183,6 @@ def _check(made: GaussianNaiveBayes) -> None:
         problems.append(f"a feature's scale is not one of {get_args(Scale)}")
     if problems:
         raise ConfigError(
-            f"Checking classifier {made.name!r}: {'; '.join(problems)}. Train it again."
+            f"Checking classifier {made.name!r}: {'; '.join(problems)}. "
+            "Restore the file it was read from."
         )
