@@ -1,5 +1,6 @@
 """The frames that one run may pick from, with everything known of them, and who is judged out."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -20,7 +21,10 @@ _PROBABILITIES = ("p_sharp", "p_blur", "p_moire")
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Frames in order of file and time; every array has one row per frame."""
+    """Frames in order of file and time; every array has one row per frame.
+
+    `incomplete`: contents -> frames of it that were left out, since some stage never saw them.
+    """
 
     frame_id: list[str]
     media_sha256: list[str]
@@ -31,6 +35,7 @@ class Candidates:
     label: npt.NDArray[np.str_]
     probabilities: dict[str, npt.NDArray[np.float64]]
     vectors: npt.NDArray[np.float32]
+    incomplete: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """How many frames."""
@@ -64,17 +69,29 @@ class Judgement:
 def gather(
     lake: Lake, media: Sequence[KnownMedia], keys: dict[str, FrameKeys], embeddings: Table
 ) -> Candidates:
-    """Read the finished frames of these files; `keys` holds those whose stages are all done."""
+    """Read the finished frames of these files; `keys` holds those whose stages are all done.
+
+    Stages may have seen a file in different passes, and of a damaged one two passes need not
+    decode the same frames. Only frames that every stage saw are candidates.
+    """
     order = {each.sha256: place for place, each in enumerate(media)}
     frames = _read(lake, TABLES["frames"], {k.sample for k in keys.values()})
     place = pa.array([order[sha256] for sha256 in frames["media_sha256"].to_pylist()], pa.int64())
     frames = frames.append_column("place", place).sort_by(
         [("place", "ascending"), ("pts", "ascending")]
     )
+    scores = _read(lake, TABLES["scores"], {k.score for k in keys.values()})
+    labels = _read(lake, TABLES["labels"], {k.classify for k in keys.values()})
+    embedded = _read(lake, embeddings, {k.embed for k in keys.values()})
+    complete = pa.array(np.ones(frames.num_rows, bool))
+    for rows in (scores, labels, embedded):
+        seen = pc.is_in(frames["frame_id"], value_set=rows["frame_id"].combine_chunks())
+        complete = pc.and_(complete, seen)
+    incomplete = Counter(frames.filter(pc.invert(complete))["media_sha256"].to_pylist())
+    frames = frames.filter(complete)
     names = frames["frame_id"]
-    scores = _aligned(_read(lake, TABLES["scores"], {k.score for k in keys.values()}), names)
-    labels = _aligned(_read(lake, TABLES["labels"], {k.classify for k in keys.values()}), names)
-    vectors = _aligned(_read(lake, embeddings, {k.embed for k in keys.values()}), names)["vector"]
+    scores, labels = _aligned(scores, names), _aligned(labels, names)
+    vectors = _aligned(embedded, names)["vector"]
     dim = embeddings.schema.field("vector").type.list_size
     flat = vectors.combine_chunks().flatten() if len(names) else pa.array([], pa.float32())
     return Candidates(
@@ -87,6 +104,7 @@ def gather(
         label=np.asarray(labels["label"].to_pylist(), str),
         probabilities={name: labels[name].to_numpy().astype(np.float64) for name in _PROBABILITIES},
         vectors=np.asarray(flat, np.float32).reshape(-1, dim),
+        incomplete=dict(incomplete),
     )
 
 
@@ -108,7 +126,13 @@ def judge(candidates: Candidates, media: Sequence[KnownMedia], config: QualityCo
         )
         for row in np.flatnonzero(dark)
     ]
-    result = Judgement(exclusions, np.ones(len(candidates)), weighted=False)
+    name_of = {each.sha256: each.ref.name for each in media}
+    warnings = [
+        f"{name_of[sha256]}: {count} frames were not decoded alike each time that the file was "
+        "read, and are left out. Mend or replace the file if you need them."
+        for sha256, count in candidates.incomplete.items()
+    ]
+    result = Judgement(exclusions, np.ones(len(candidates)), weighted=False, warnings=warnings)
     flat = np.flatnonzero(~candidates.vectors.any(axis=1) & ~dark)
     result.exclusions += [Exclusion(int(row), "featureless", "norm", 0.0, 0.0) for row in flat]
     if config.action == "tag":
@@ -118,7 +142,6 @@ def judge(candidates: Candidates, media: Sequence[KnownMedia], config: QualityCo
     )
     doubtful = (candidates.label != "sharp") & (probability >= config.min_probability) & ~dark
     kind_of = {each.sha256: each.info.kind for each in media}
-    name_of = {each.sha256: each.ref.name for each in media}
     groups = ["" if kind_of[sha256] == "image" else sha256 for sha256 in candidates.media_sha256]
     places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
     place_of = np.asarray([places[group] for group in groups], np.intp)

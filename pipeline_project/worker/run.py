@@ -13,7 +13,7 @@ from pipeline_project.worker.frames import FrameProgress, FrameStages, FrameTask
 from pipeline_project.worker.identify import Identified, KnownMedia, identify
 from pipeline_project.worker.ledger import Row, read_states
 from pipeline_project.worker.parts import Parts
-from pipeline_project.worker.reclassify import reclassify
+from pipeline_project.worker.reclassify import FILES_PER_READ, reclassify
 from pipeline_project.worker.rejects import rejects_of_run
 from pipeline_project.worker.request import (
     StageFacts,
@@ -143,16 +143,17 @@ def _look(
     _announce(tasks, len(media) - len(tasks) - len(done.failed), stages, parts)
     work = FrameStages(stages, parts.fetch, parts.reader, parts.classifier, parts.embedder, run_id)
 
-    def do(task: FrameTask) -> Iterator[FrameProgress]:
-        if task.missing == {"classify"}:
-            yield reclassify(
-                task, lake=parts.lake, classifier=parts.classifier, stages=stages, run_id=run_id
+    def do(group: list[FrameTask]) -> Iterator[FrameProgress]:
+        if group[0].missing == {"classify"}:
+            yield from reclassify(
+                group, lake=parts.lake, classifier=parts.classifier, stages=stages, run_id=run_id
             )
         else:
-            yield from work.run(task)
+            for task in group:
+                yield from work.run(task)
 
     total = _expected([task.media for task in tasks], stages)
-    for batch in parts.engine.flat_map(do, tasks):
+    for batch in parts.engine.flat_map(do, _groups(tasks)):
         checkpoints.take(batch.rows)
         done.frames += batch.frames
         parts.progress.update("frames", done.frames, total, "frames", batch.task.media.ref.name)
@@ -162,6 +163,15 @@ def _look(
         parts.progress.update("frames", done.frames, done.frames, "frames")
     done.ready = [each for each in media if each.sha256 not in done.failed]
     return done
+
+
+def _groups(tasks: list[FrameTask]) -> list[list[FrameTask]]:
+    """What one thread does at a time: a file to decode, or many that only lack their labels."""
+    labels = [task for task in tasks if task.missing == {"classify"}]
+    return [
+        *(labels[at : at + FILES_PER_READ] for at in range(0, len(labels), FILES_PER_READ)),
+        *([task] for task in tasks if task.missing != {"classify"}),
+    ]
 
 
 def _count_file(batch: FrameProgress, done: _FramesDone) -> None:

@@ -1,14 +1,17 @@
+import contextlib
 import os
 import shutil
 from dataclasses import replace
+from itertools import islice
 from types import MappingProxyType
 
 import pytest
 
 from pipeline_project.worker import ledger, run, select_stage, stages
+from pipeline_project.worker.__main__ import local_parts
 from pipeline_project_tests import media_files
 from pipeline_project_tests.worker.footage import film, still
-from pipeline_project_tests.worker.house import House
+from pipeline_project_tests.worker.house import House, Notes
 
 FRAME_STAGES = ("sample", "score", "classify", "embed")
 ALL_KNOWN = "nothing to decode, score or embed"
@@ -179,6 +182,86 @@ def test_a_changed_classifier_labels_again_without_decoding(house):
     assert {row["frame_id"] for row in new} == set(before)
     assert {row["frame_id"]: row["label"] for row in new} != before
     assert house.run().result.selection_id == house.first.result.selection_id
+
+
+def test_labels_of_many_files_are_renewed_by_one_reading_of_their_scores(house, version):
+    read = []
+
+    class Counting:
+        def __init__(self, lake):
+            self._lake = lake
+
+        def __getattr__(self, name):
+            return getattr(self._lake, name)
+
+        def read(self, table, **given):
+            read.append((table.name, "mean_luma" in (given.get("columns") or ())))
+            return self._lake.read(table, **given)
+
+    version("classify")
+    before = {row["frame_id"]: row for row in house.rows("labels")}
+    again = house.run(parts=lambda own: replace(own, lake=Counting(own.lake)))
+    assert done(again) == {"classify": 3} and again.counts["decoded_files"] == 0
+    assert read.count(("scores", True)) == 1
+    new = house.rows("labels")
+    assert len(new) == 2 * len(before)
+    for row in new:
+        assert {**row, "datum_key": ""} == {**before[row["frame_id"]], "datum_key": ""}
+
+
+class Forgetful:
+    """A reader that decodes one frame less of one video, as two passes over damage may differ."""
+
+    def __init__(self, reader, name):
+        self._reader, self._name = reader, name
+
+    @contextlib.contextmanager
+    def open(self, path):
+        with self._reader.open(path) as media:
+            yield OneLess(media) if path.name == self._name else media
+
+
+class OneLess:
+    def __init__(self, media):
+        self._media = media
+
+    def __getattr__(self, name):
+        return getattr(self._media, name)
+
+    def frames(self, sampling):
+        return islice(self._media.frames(sampling), 1, None)
+
+
+def test_frames_that_a_later_stage_never_saw_are_left_out_and_told(house, version):
+    version("embed")
+    again = house.run(
+        parts=lambda own: replace(own, reader=Forgetful(own.reader, "a.mp4")),
+        datapool={"enabled": False},
+    )
+    # The table still has the vectors of the version before, under another key.
+    assert again.counts["candidates"] == house.first.counts["candidates"] - 1
+    [warning] = again.result.warnings
+    assert warning.startswith("a.mp4: 1 frames")
+    later = house.run(selection={"proportion_samples": 1}, datapool={"enabled": False})
+    assert later.counts["picked"] == house.first.counts["candidates"] - 1
+
+
+def test_frames_that_only_a_later_stage_saw_are_no_candidates(tmp_path, version):
+    house = House(tmp_path)
+    film(house.media / "a.mp4", 0, 1, 2)
+    first = house.run(parts=lambda own: replace(own, reader=Forgetful(own.reader, "a.mp4")))
+    version("embed")
+    again = house.run(datapool={"enabled": False})
+    assert first.counts["candidates"] == again.counts["candidates"] == 2
+
+
+def test_a_decoder_has_as_many_threads_whatever_else_is_listed(tmp_path):
+    house = House(tmp_path)
+    request = house.ask([])
+    readers = [
+        local_parts(house.home, house.store, request, files, Notes()).reader for files in (1, 9)
+    ]
+    assert vars(readers[0]) == vars(readers[1])
 
 
 def test_a_changed_embedder_embeds_again_into_a_table_of_its_own(house):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -119,6 +120,13 @@ def test_all_still_images_count_as_one_file():
     assert not many.exclusions
     [warning] = many.warnings
     assert warning.startswith("still images: 2 frames (67%)")
+
+
+@pytest.mark.parametrize("action", ["drop", "weight", "tag"])
+def test_frames_that_were_left_out_as_incomplete_are_told_whatever_is_done_about_blur(action):
+    given = replace(candidates(a="sharp sharp", b="sharp"), incomplete={"b": 2})
+    [warning] = judged(given, action=action).warnings
+    assert warning.startswith("b.mp4: 2 frames")
 
 
 def selected(given, judgement, config=None, pool=None):
