@@ -2,10 +2,13 @@
 
 Every write goes to a temporary file beside its target and is moved into place, so a reader or a
 crash never meets half an object. `put_new` links the finished file under its name, which the file
-system does for exactly one of many racers; `put_if` compares and replaces under a file lock.
+system does for exactly one of many racers, also on other machines; where there are no hard links
+(exFAT) it looks and moves under the file lock that all writers on this machine share. `put_if`
+compares and replaces under that lock. Bytes and names are on disk when a write returns.
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -18,6 +21,8 @@ from pipeline_project.adapters.object_store.base import StoredObject
 from pipeline_project.errors import StoreConflict, StoreError
 
 _HIDDEN = ".store"  # temporary files and locks; never listed
+# What file systems answer that have no hard links, or can not sync a folder.
+_NOT_OFFERED = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
 class LocalObjectStore:
@@ -47,7 +52,7 @@ class LocalObjectStore:
         """Write or overwrite one object; readers see the old bytes or the new, never a part."""
         target = self.path(key)
         with self._finished(key, data) as temporary, self._locked(key):
-            temporary.replace(target)
+            self._move(key, temporary, target)
         return _stored(key, data)
 
     def put_new(self, key: str, data: bytes) -> StoredObject:
@@ -57,8 +62,15 @@ class LocalObjectStore:
             try:
                 os.link(temporary, target)
             except FileExistsError as error:
-                raise StoreConflict(f"Creating {key} in {self.root}: it exists already.") from error
-        _sync_folder(target.parent)
+                raise self._exists_already(key) from error
+            except OSError as error:
+                if error.errno not in _NOT_OFFERED:
+                    raise self._not_written(key, error) from error
+                if target.exists():
+                    raise self._exists_already(key) from error
+                self._move(key, temporary, target)
+            else:
+                self._sync_folder(key, target.parent)
         return _stored(key, data)
 
     def put_if(self, key: str, data: bytes, etag: str) -> StoredObject:
@@ -71,7 +83,7 @@ class LocalObjectStore:
                     f"Replacing {key} in {self.root}: expected {etag}, found {seen}; "
                     "somebody else wrote first. Read it again and decide anew."
                 )
-            temporary.replace(target)
+            self._move(key, temporary, target)
         return _stored(key, data)
 
     def put_file(self, key: str, path: Path) -> StoredObject:
@@ -79,9 +91,11 @@ class LocalObjectStore:
         target = self.path(key)
         size = path.stat().st_size
         if not (target.is_file() and target.stat().st_size == size):
-            with self._temporary(key) as temporary, self._writing(key):
-                shutil.copyfile(path, temporary)
-                temporary.replace(target)
+            with self._temporary(key) as temporary:
+                with self._writing(key):
+                    shutil.copyfile(path, temporary)
+                    _sync(temporary)
+                self._move(key, temporary, target)
         return StoredObject(key=key, size_bytes=size, etag=_stat_etag(target))
 
     def get(self, key: str) -> bytes:
@@ -149,9 +163,8 @@ class LocalObjectStore:
 
     @contextlib.contextmanager
     def _temporary(self, key: str) -> Iterator[Path]:
-        with self._writing(key):
-            self._hidden.mkdir(parents=True, exist_ok=True)
-            self.path(key).parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(key, self._hidden)
+        self._make_folder(key, self.path(key).parent)
         temporary = self._hidden / secrets.token_hex(8)
         try:
             yield temporary
@@ -163,10 +176,41 @@ class LocalObjectStore:
         try:
             yield
         except OSError as error:
+            raise self._not_written(key, error) from error
+
+    def _not_written(self, key: str, error: OSError) -> StoreError:
+        return StoreError(
+            f"Writing {key} to {self.root}: {error.strerror}. Nothing was changed; "
+            "free space or choose another folder with --home, then run again."
+        )
+
+    def _exists_already(self, key: str) -> StoreConflict:
+        return StoreConflict(f"Creating {key} in {self.root}: it exists already.")
+
+    def _move(self, key: str, temporary: Path, target: Path) -> None:
+        """Give a finished file its name, for good."""
+        with self._writing(key):
+            temporary.replace(target)
+        self._sync_folder(key, target.parent)
+
+    def _sync_folder(self, key: str, folder: Path) -> None:
+        """Make a new name survive a power cut; the file's bytes were synced before."""
+        try:
+            _sync(folder)
+        except OSError as error:
+            if error.errno in _NOT_OFFERED:
+                return
             raise StoreError(
-                f"Writing {key} to {self.root}: {error.strerror}. Nothing was changed; "
-                "free space or choose another folder with --home, then run again."
+                f"Syncing the folder of {key} in {self.root}: {error.strerror}. The object may be "
+                "lost in a power cut; check the disk, then run again."
             ) from error
+
+    def _make_folder(self, key: str, folder: Path) -> None:
+        if not folder.is_dir():
+            self._make_folder(key, folder.parent)
+            with self._writing(key):
+                folder.mkdir(exist_ok=True)
+            self._sync_folder(key, folder.parent)
 
     @contextlib.contextmanager
     def _locked(self, key: str) -> Iterator[None]:
@@ -191,9 +235,9 @@ def _stored(key: str, data: bytes) -> StoredObject:
     return StoredObject(key=key, size_bytes=len(data), etag=_etag(data))
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a new name survive a power cut; the file's bytes were synced before."""
-    handle = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
