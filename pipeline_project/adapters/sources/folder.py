@@ -14,7 +14,7 @@ from pipeline_project.errors import ConfigError, MediaUnreadable
 VIDEO_SUFFIXES = frozenset(
     ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .ts .mts .m2ts .3gp .wmv .flv .ogv .mxf".split()
 )
-IMAGE_SUFFIXES = frozenset(".jpg .jpeg .png .tif .tiff .bmp .webp .gif .jp2 .ppm .pgm".split())
+IMAGE_SUFFIXES = frozenset(".jpg .jpeg .png .tif .tiff .bmp .webp .gif .ppm .pgm".split())
 MEDIA_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES
 
 

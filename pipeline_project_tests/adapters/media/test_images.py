@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from pipeline_project.adapters.media.reader import LocalMediaReader
+from pipeline_project.adapters.sources.folder import IMAGE_SUFFIXES
 from pipeline_project.core.config import SamplingConfig
 from pipeline_project.errors import MediaCorrupt
 from pipeline_project_tests import media_files as files
@@ -33,6 +34,13 @@ def test_every_format_is_read(tmp_path, suffix):
     assert files.number_of(pixels) == 0
     off = np.abs(pixels.astype(int) - files.picture()).mean()
     assert off <= (0 if suffix in LOSSLESS else {".gif": 20}.get(suffix, 1))
+
+
+@pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES))
+def test_every_image_that_a_folder_lists_can_be_read(tmp_path, suffix):
+    gray = files.picture()[:, :, 0]
+    pixels = read(files.image(tmp_path / f"a{suffix}", gray if suffix == ".pgm" else None))
+    assert pixels.shape == files.picture().shape
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
