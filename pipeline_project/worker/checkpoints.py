@@ -49,14 +49,30 @@ class Checkpoints:
         if self._clock() - self._committed_at >= self._interval_s:
             self.commit("checkpoint")
 
-    def commit(self, message: str, rows: Rows | None = None) -> None:
-        """Make everything taken so far, and these rows, visible; without any nothing happens."""
+    def commit(self, message: str, rows: Rows | None = None) -> Commit | None:
+        """Make everything taken so far, and these rows, visible.
+
+        Returns:
+            The commit; None, and nothing happened, where there were no rows.
+        """
+        commit: Commit | None = None
         self._waiting.take(rows or Rows())
         self._flush()
         if self._writer is not None:
-            self.last = self._writer.commit(message)
+            self.last = commit = self._writer.commit(message)
             self._writer = None
         self._committed_at = self._clock()
+        return commit
+
+    def prepare(self, rows: Rows) -> None:
+        """Take rows and write them, so that nothing but the commit record is left to do."""
+        self._waiting.take(rows)
+        self._flush()
+
+    def abandon(self) -> None:
+        """Throw away everything taken since the last commit."""
+        self._waiting = Rows()
+        self._writer = None
 
     def _flush(self) -> None:
         for table, rows in self._waiting.by_table.values():

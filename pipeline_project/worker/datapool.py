@@ -16,6 +16,7 @@ class EarlierSelection:
     """One selection of the past, as the ledger of selections has it."""
 
     selection_id: str
+    commit_id: str
     candidates_sha256: str
     config: str
     counts: dict[str, float]
@@ -25,27 +26,33 @@ class EarlierSelection:
 class Datapool:
     """Picks and considered files of a dataset's past.
 
+    A pick counts even where its file could not be written: the selection it belongs to still
+    holds it, and a later run of that selection writes it.
+
     Attributes:
         version: id of the newest selection it holds; empty when it holds none.
         frame_ids: m picked frames.
         vectors: shape (m, dim), their embeddings.
-        seen_media: hashes of the files that were considered.
+        seen: keys of the sample stage of the files that were considered; a file that is now
+            sampled in another way was not.
         selections: how many selections it holds.
     """
 
     version: str
     frame_ids: list[str]
     vectors: npt.NDArray[np.float32]
-    seen_media: frozenset[str]
+    seen: frozenset[str]
     selections: int
 
 
 def earlier_selections(lake: Lake, dataset: str, space: str) -> list[EarlierSelection]:
     """The selections of a dataset in one embedding space, oldest first."""
-    rows = lake.read(TABLES["selection_sets"], where=("dataset", {dataset})).to_pylist()
+    sets = TABLES["selection_sets"]
+    rows = lake.read(sets, columns=sets.schema.names, where=("dataset", {dataset})).to_pylist()
     return [
         EarlierSelection(
             selection_id=row["selection_id"],
+            commit_id=row["commit_id"],
             candidates_sha256=row["candidates_sha256"],
             config=row["config"],
             counts=json.loads(row["counts"]),
@@ -69,7 +76,7 @@ def read_datapool(lake: Lake, earlier: list[EarlierSelection], embeddings: Table
     """Read what these selections picked and looked at."""
     ids = {each.selection_id for each in earlier}
     picks = lake.read(TABLES["selections"], columns=["frame_id"], where=("selection_id", ids))
-    looked = lake.read(TABLES["candidates"], columns=["media_sha256"], where=("selection_id", ids))
+    looked = lake.read(TABLES["candidates"], columns=["sample_key"], where=("selection_id", ids))
     frames = list(dict.fromkeys(picks["frame_id"].to_pylist()))
     vectors = _vectors_by_frame(lake, set(frames), embeddings)
     known = [frame for frame in frames if frame in vectors]
@@ -78,7 +85,7 @@ def read_datapool(lake: Lake, earlier: list[EarlierSelection], embeddings: Table
         version=earlier[-1].selection_id if earlier else "",
         frame_ids=known,
         vectors=np.asarray([vectors[frame] for frame in known], np.float32).reshape(-1, dim),
-        seen_media=frozenset(looked["media_sha256"].unique().to_pylist()),
+        seen=frozenset(looked["sample_key"].unique().to_pylist()),
         selections=len(earlier),
     )
 

@@ -10,6 +10,8 @@ from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.core.config import CurationConfig
 from pipeline_project.core.hashing import canonical_json, hash_of_names, set_key
 from pipeline_project.core.selection.config import parse_selection_config
+from pipeline_project.core.selection.near_duplicates import MAX_HAMMING_BITS
+from pipeline_project.errors import StoreConflict, StoreError, TransientError
 from pipeline_project.worker.candidates import Candidates, Judgement, gather, judge
 from pipeline_project.worker.checkpoints import Checkpoints
 from pipeline_project.worker.datapool import (
@@ -21,17 +23,23 @@ from pipeline_project.worker.datapool import (
 )
 from pipeline_project.worker.frames import embeddings_of
 from pipeline_project.worker.identify import KnownMedia
+from pipeline_project.worker.ledger import Row, Rows
 from pipeline_project.worker.parts import Parts
+from pipeline_project.worker.request import output_prefix
 from pipeline_project.worker.selecting import Selected, pick, selection_rows, selection_set_row
 from pipeline_project.worker.stages import SET_STAGES, VERSIONS, FrameKeys
+from pipeline_project.worker.turns import Turns
 from pipeline_project.worker.write_stage import WriteStage, file_names
+
+_ATTEMPTS = 10  # each loses to another run's finished selection
 
 
 @dataclass(slots=True)
 class SelectionFacts:
-    """What the set stages came to."""
+    """What the set stages came to; `commit_id` is the commit that holds the selection."""
 
     selection_id: str
+    commit_id: str
     reused: bool
     counts: dict[str, float]
     warnings: list[str] = field(default_factory=list)
@@ -49,22 +57,40 @@ class SelectionStage:
     def run(
         self, media: Sequence[KnownMedia], keys: dict[str, FrameKeys], checkpoints: Checkpoints
     ) -> SelectionFacts:
-        """Return the selection of these very files and settings, made now or earlier."""
-        lake = self.parts.lake
+        """Return the selection of these very files and settings, made now or earlier.
+
+        A selection that another run made meanwhile counts as earlier: then it is begun again.
+
+        Raises:
+            TransientError: other runs recorded selections of this dataset all the time.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._attempt(media, keys, checkpoints)
+            except StoreConflict:
+                self.parts.progress.info(
+                    f"Another run selected from dataset {self.config.dataset!r} meanwhile: "
+                    "selecting again, away from its picks."
+                )
+        raise TransientError(
+            f"Selecting from dataset {self.config.dataset!r}: other runs recorded a selection of "
+            f"it {_ATTEMPTS} times meanwhile. Run again; nothing is decoded twice."
+        )
+
+    def _attempt(
+        self, media: Sequence[KnownMedia], keys: dict[str, FrameKeys], checkpoints: Checkpoints
+    ) -> SelectionFacts:
+        """Select once; raises StoreConflict where the past it knew is not the whole past."""
         embeddings = embeddings_of(self.parts.embedder)
-        space = embeddings.name
         members = [key for each in media for key in keys[each.sha256].all()]
         contents, config = hash_of_names(members), canonical_json(self._deciding())
-        earlier = earlier_selections(lake, self.config.dataset, space)
+        turns = Turns(self.parts.store, self.config.dataset, embeddings.name)
+        turn, earlier = turns.next(self._earlier)
         same = same_selection(earlier, contents, config)
         if same is not None:
             return self._again(same, media, checkpoints)
-        pool = read_datapool(lake, earlier if self.config.datapool.enabled else [], embeddings)
-        considered = self._unseen(media, pool)
-        wanted = {each.sha256: keys[each.sha256] for each in considered}
-        candidates = gather(lake, considered, wanted, embeddings)
-        judgement = judge(candidates, considered, self.config.quality)
-        selected = pick(candidates, judgement, pool, self.config, self.parts.embedder.space)
+        past = earlier if self.config.datapool.enabled else []
+        pool = read_datapool(self.parts.lake, past, embeddings)
         key = set_key(
             members=members,
             stage_versions={stage: VERSIONS[stage] for stage in SET_STAGES},
@@ -72,10 +98,53 @@ class SelectionStage:
             pool=pool.version,
         )
         selection_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{key[:4]}{secrets.token_hex(2)}"
+        header: Row = {
+            "selection_id": selection_id,
+            "dataset": self.config.dataset,
+            "set_key": key,
+            "candidates_sha256": contents,
+            "space": embeddings.name,
+            "config": config,
+            "pool_version": pool.version,
+            "run_id": self.run_id,
+        }
+        try:
+            facts, rows = self._select(header, media, keys, pool)
+            checkpoints.prepare(rows)
+            if [each.selection_id for each in self._earlier()] != [
+                each.selection_id for each in earlier
+            ]:
+                raise StoreConflict(f"Recording selection {selection_id}: there is a newer one.")
+            turns.take(turn, selection_id)
+            picked = f"{facts.counts['picked']:.0f} of {facts.counts['candidates']:.0f}"
+            commit = checkpoints.commit(f"selection {selection_id}: {picked} frames picked")
+            facts.commit_id = commit.commit_id if commit else ""
+            return facts
+        except BaseException:  # also when interrupted: nobody would ever find these frames
+            checkpoints.abandon()
+            self._discard(selection_id, turns, turn)
+            raise
+
+    def _select(
+        self,
+        header: Row,
+        media: Sequence[KnownMedia],
+        keys: dict[str, FrameKeys],
+        pool: Datapool,
+    ) -> tuple[SelectionFacts, Rows]:
+        """Pick and write; returns what came of it and the rows that record it."""
+        selection_id = str(header["selection_id"])
+        considered = self._unseen(media, keys, pool)
+        wanted = {each.sha256: keys[each.sha256] for each in considered}
+        embeddings = embeddings_of(self.parts.embedder)
+        candidates = gather(self.parts.lake, considered, wanted, embeddings)
+        judgement = judge(candidates, considered, self.config.quality)
+        selected = pick(candidates, judgement, pool, self.config, self.parts.embedder.space)
         names = file_names(candidates, selected, considered)
         frames = self._writer.write(selection_id, candidates, names, considered)
         facts = SelectionFacts(
             selection_id,
+            commit_id="",
             reused=False,
             counts=_counts(candidates, judgement, selected, pool, frames.count),
             warnings=[*judgement.warnings, *frames.warnings],
@@ -83,25 +152,27 @@ class SelectionStage:
         )
         if pool.selections:
             facts.warnings += _pool_notes(media, considered, pool, self.config)
-        rows = selection_rows(selection_id, candidates, judgement, selected, pool, names)
+        rows = selection_rows(selection_id, candidates, judgement, selected, pool, names, keys)
         rows.take(frames.rejects)
-        header = selection_set_row(
-            selection_id,
-            dataset=self.config.dataset,
-            key=key,
-            candidates_sha256=contents,
-            space=space,
-            config=config,
-            pool=pool,
-            run_id=self.run_id,
-            counts=facts.counts,
-        )
-        rows.add(TABLES["selection_sets"], header)
-        message = (
-            f"selection {selection_id}: {len(selected.picks)} of {len(candidates)} frames picked"
-        )
-        checkpoints.commit(message, rows)
-        return facts
+        rows.add(TABLES["selection_sets"], selection_set_row(header, facts.counts))
+        return facts, rows
+
+    def _earlier(self) -> list[EarlierSelection]:
+        space = embeddings_of(self.parts.embedder).name
+        return earlier_selections(self.parts.lake, self.config.dataset, space)
+
+    def _discard(self, selection_id: str, turns: Turns, turn: int) -> None:
+        """Remove what a selection left that will not be recorded, as far as possible."""
+        store = self.parts.store
+        try:
+            turns.give_back(turn, selection_id)
+            for item in list(store.list(output_prefix(selection_id))):
+                store.delete(item.key)
+        except StoreError as error:
+            self.parts.progress.warning(
+                f"Frames below {output_prefix(selection_id)} belong to no selection and could "
+                f"not be removed: {error}"
+            )
 
     def _deciding(self) -> dict[str, object]:
         """The settings that decide what is picked and how it is written, in one spelling."""
@@ -112,12 +183,16 @@ class SelectionStage:
             "selection": selection.model_dump(mode="json"),
             "datapool": config.datapool.model_dump(mode="json"),
             "jpeg_quality": config.output.jpeg_quality,
+            "duplicate_cosine": self.parts.embedder.space.duplicate_cosine,
+            "duplicate_hamming_bits": MAX_HAMMING_BITS,
             "versions": {stage: VERSIONS[stage] for stage in SET_STAGES},
         }
 
-    def _unseen(self, media: Sequence[KnownMedia], pool: Datapool) -> list[KnownMedia]:
+    def _unseen(
+        self, media: Sequence[KnownMedia], keys: dict[str, FrameKeys], pool: Datapool
+    ) -> list[KnownMedia]:
         """Files no earlier selection looked at; all, where there are none or all are asked for."""
-        unseen = [each for each in media if each.sha256 not in pool.seen_media]
+        unseen = [each for each in media if keys[each.sha256].sample not in pool.seen]
         if self.config.datapool.process_all or not unseen:
             return list(media)
         return unseen
@@ -131,6 +206,7 @@ class SelectionStage:
             checkpoints.commit(f"selection {same.selection_id}: frames missing", frames.rejects)
         return SelectionFacts(
             same.selection_id,
+            commit_id=same.commit_id,
             reused=True,
             counts={**same.counts, "picked": frames.count},
             warnings=frames.warnings,

@@ -18,6 +18,7 @@ from pipeline_project.core.selection.plane import project
 from pipeline_project.worker.candidates import Candidates, Judgement
 from pipeline_project.worker.datapool import Datapool
 from pipeline_project.worker.ledger import Row, Rows
+from pipeline_project.worker.stages import FrameKeys
 
 EARLIER_PICK = "earlier pick"
 
@@ -83,11 +84,13 @@ def selection_rows(
     selected: Selected,
     pool: Datapool,
     names: dict[int, str],
+    keys: dict[str, FrameKeys],
 ) -> Rows:
-    """The rows of one selection; `names` has the file name of each picked row.
+    """The rows of one selection.
 
-    All picks are recorded, also those that could not be written: a later run finds them here
-    and tries again.
+    `names` has the file name of each picked row, `keys` the datum keys of each file. All picks
+    are recorded, also those that could not be written: a later run finds them here and tries
+    again.
     """
     rows = Rows()
     excluded = {each.row for each in judgement.exclusions}
@@ -108,6 +111,7 @@ def selection_rows(
             "selection_id": selection_id,
             "frame_id": frames[row],
             "media_sha256": frames[row].partition(":")[0],
+            "sample_key": keys[frames[row].partition(":")[0]].sample if what != "pool" else "",
             "outcome": what,
             "map_x": float(places[row, 0]),
             "map_y": float(places[row, 1]),
@@ -136,29 +140,11 @@ def selection_rows(
     return rows
 
 
-def selection_set_row(
-    selection_id: str,
-    *,
-    dataset: str,
-    key: str,
-    candidates_sha256: str,
-    space: str,
-    config: str,
-    pool: Datapool,
-    run_id: str,
-    counts: dict[str, float],
-) -> Row:
-    """The header of one selection."""
+def selection_set_row(header: Row, counts: dict[str, float]) -> Row:
+    """The header of one selection, completed by what came of it."""
     return {
-        "selection_id": selection_id,
-        "dataset": dataset,
-        "set_key": key,
-        "candidates_sha256": candidates_sha256,
-        "space": space,
-        "config": config,
-        "pool_version": pool.version,
+        **header,
         "engine": "mundig",
-        "run_id": run_id,
         "counts": json.dumps(counts, sort_keys=True),
         "created_at": datetime.now(UTC),
     }

@@ -78,3 +78,13 @@ def test_without_rows_nothing_is_committed(lake):
     checkpoints = Checkpoints(lake, run_id="run-1", interval_s=60)
     checkpoints.commit("nothing")
     assert checkpoints.last is None and list(lake.log()) == []
+
+
+def test_what_is_abandoned_is_never_seen(lake):
+    checkpoints = Checkpoints(lake, run_id="run-1", interval_s=1000)
+    checkpoints.prepare(finished_file("a"))
+    checkpoints.abandon()
+    assert checkpoints.commit("nothing left") is None
+    checkpoints.prepare(finished_file("b"))
+    assert checkpoints.commit("goes on").counts == {"datums": 1, "thumbnails": 1}
+    assert known(lake, "datums", "datum_key") == ["b"]

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline_project_tests.worker.footage import film
+from pipeline_project_tests.worker.footage import film, still
 from pipeline_project_tests.worker.house import House
 
 
@@ -94,3 +94,23 @@ def test_datasets_know_nothing_of_each_other(house):
     assert other.counts["decoded_files"] == 0
     again = house.run(selection={"n_samples": 2})
     assert again.result.selection_id == house.first.result.selection_id
+
+
+def test_files_that_are_sampled_in_another_way_are_considered_again(house):
+    film(house.media / "new.mp4", 7, 8)
+    sampling = {"mode": "fps", "fps": 2}
+    second = house.run(selection={"n_samples": 3}, sampling=sampling)
+    assert second.counts["candidates"] == 2 * (3 + 3 + 2)
+    assert not set(house.picked(second.result)) & set(house.picked(house.first.result))
+    film(house.media / "newer.mp4", 9, 10)
+    third = house.run(selection={"n_samples": 1}, sampling=sampling)
+    assert third.counts["candidates"] == 4
+
+
+def test_images_are_not_considered_again_for_another_sampling_of_videos(tmp_path):
+    house = House(tmp_path)
+    still(house.media / "a.png", 0)
+    film(house.media / "a.mp4", 1, 2)
+    house.run(selection={"n_samples": 1})
+    second = house.run(selection={"n_samples": 1}, sampling={"mode": "fps", "fps": 2})
+    assert second.counts["candidates"] == 4

@@ -147,13 +147,16 @@ TABLES: dict[str, Table] = {
             reason=_s,
             file_name=_s,
         ),
-        # Every frame that a selection looked at, what became of it, and where it lies on the map.
+        # Every frame that a selection looked at, by which sampling (the datum key of its file's
+        # sample stage; empty for a pick of an earlier selection), what became of it, and where it
+        # lies on the map.
         _table(
             "candidates",
             "selection_id frame_id",
             selection_id=_s,
             frame_id=_s,
             media_sha256=_s,
+            sample_key=_s,
             outcome=_s,
             map_x=_f,
             map_y=_f,
