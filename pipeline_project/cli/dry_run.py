@@ -1,11 +1,17 @@
-"""`pipeline curate --dry-run`: what would be done, from headers alone."""
+"""`pipeline curate --dry-run`: what would be done.
 
+Files that a run has read before are not opened. Of others the headers are read, and of a video
+one frame is decoded, to learn how it is turned.
+"""
+
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline_project.cli.console import print_json, say
 from pipeline_project.errors import ConfigError, MediaError
 
 if TYPE_CHECKING:
+    from pipeline_project.core.records import MediaInfo, MediaRef
     from pipeline_project.settings import Settings
 
 # Of one core, as benchmarks/worker_speed.py measures them; rounded down, since footage differs.
@@ -36,14 +42,20 @@ def dry_run(settings: "Settings", *, as_json: bool) -> None:
 
 
 def preview(settings: "Settings") -> dict[str, Any]:
-    """Count what a run would look at."""
+    """Count what a run would look at.
+
+    `known_files` are those that nothing is left to be done for with these settings: every stage
+    has finished, or failed in a way that would be the same again.
+
+    Raises:
+        ConfigError: the source does not exist or holds no media.
+    """
     import os
 
-    from pipeline_project.adapters.lake.schemas import TABLES
     from pipeline_project.adapters.media.reader import LocalMediaReader
     from pipeline_project.adapters.sources import open_source
-    from pipeline_project.build import open_lake
     from pipeline_project.core.video.sampling import expected_frames
+    from pipeline_project.worker.stages import FRAME_STAGES
 
     source = open_source(settings.source, settings.include)
     refs = list(source.list())
@@ -52,33 +64,30 @@ def preview(settings: "Settings") -> dict[str, Any]:
             f"Listing {source.spec}: no images or videos found; {source.ignored} other files "
             "ignored. Check the path and --include."
         )
-    rows = open_lake(settings).read(
-        TABLES["media_sources"], where=("uri", {ref.uri for ref in refs})
-    )
-    known = {(row["uri"], row["size_bytes"], row["fingerprint"]) for row in rows.to_pylist()}
+    left = _work_left(settings, refs)
     reader = LocalMediaReader()
     facts: dict[str, Any] = dict.fromkeys(
         ("videos", "images", "unusable", "frames", "known_files"), 0
     )
     video_s = core_s = 0.0
     for ref in refs:
-        is_known = (ref.uri, ref.size_bytes, ref.fingerprint) in known
-        facts["known_files"] += is_known
+        info, missing = left.get(ref.uri, (None, FRAME_STAGES))
+        facts["known_files"] += not missing
         try:
-            with source.fetch(ref.uri) as path, reader.open(path) as media:
-                info = media.info
+            if ref.uri not in left:
+                with source.fetch(ref.uri) as path, reader.open(path) as media:
+                    info = media.info
         except MediaError:
+            info = None
+        if info is None:
             facts["unusable"] += 1
             continue
         frames = expected_frames(info, settings.sampling) or 0
         facts["frames"] += frames
         facts["videos" if info.kind == "video" else "images"] += 1
         video_s += info.duration_s or 0.0
-        if not is_known:
-            decoded = info.declared_frames or (info.fps or 25.0) * (info.duration_s or 0.0) or 1
-            decoded = frames if settings.sampling.mode == "keyframes" else decoded
-            megapixels = decoded * info.width_px * info.height_px / 1e6
-            core_s += megapixels / _MEGAPIXELS_PER_CORE_S + frames / _FRAMES_PER_CORE_S
+        if set(missing) - {"classify"}:  # labels come from the measures, which are kept
+            core_s += _decoding_s(info, frames, keyframes=settings.sampling.mode == "keyframes")
     return {
         "source": source.spec,
         "files": len(refs),
@@ -88,3 +97,47 @@ def preview(settings: "Settings") -> dict[str, Any]:
         "expected_s": _START_S + core_s / (os.cpu_count() or 1),
         "expected_cost_usd": 0.0,
     }
+
+
+def _decoding_s(info: "MediaInfo", frames: int, *, keyframes: bool) -> float:
+    """Seconds of one core that decoding a file and looking at its frames takes."""
+    decoded = info.declared_frames or (info.fps or 25.0) * (info.duration_s or 0.0) or 1
+    megapixels = (frames if keyframes else decoded) * info.width_px * info.height_px / 1e6
+    return megapixels / _MEGAPIXELS_PER_CORE_S + frames / _FRAMES_PER_CORE_S
+
+
+def _work_left(
+    settings: "Settings", refs: "Sequence[MediaRef]"
+) -> "dict[str, tuple[MediaInfo | None, tuple[str, ...]]]":
+    """Ask the ledger what these settings leave to be done.
+
+    Returns:
+        Address -> info, None for what cannot be used, and the frame stages that it lacks. Files
+        that would have to be read to know are left out.
+    """
+    from pipeline_project.adapters.embedder.lite0 import Lite0Embedder
+    from pipeline_project.build import open_lake
+    from pipeline_project.core.quality.classifier import classifier
+    from pipeline_project.worker.identify import recall
+    from pipeline_project.worker.ledger import read_states
+    from pipeline_project.worker.stages import FRAME_STAGES, Stages
+
+    config = settings.curation()
+    lake = open_lake(settings)
+    recalled = {} if config.rehash else recall(lake, refs)
+    stages = Stages(config, classifier(config.quality.classifier).sha256, Lite0Embedder().space)
+    keys = {
+        each.sha256: stages.keys(each.sha256, each.info.kind).all()
+        for each in recalled.values()
+        if each.info is not None
+    }
+    states = read_states(lake, {key for own in keys.values() for key in own})
+    left: dict[str, tuple[MediaInfo | None, tuple[str, ...]]] = {}
+    for uri, each in recalled.items():
+        ends = [states.get(key) for key in keys.get(each.sha256, ())]
+        if "failed" in ends or each.info is None:
+            left[uri] = (None, ())
+        else:
+            lacking = zip(FRAME_STAGES, ends, strict=True)
+            left[uri] = (each.info, tuple(stage for stage, end in lacking if end != "done"))
+    return left

@@ -39,7 +39,7 @@ class MediaRef:
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What a file says of itself; nothing is decoded to learn it.
+    """What a file says of itself; of a video one frame is decoded, to learn how it is turned.
 
     Attributes:
         kind: image or video.

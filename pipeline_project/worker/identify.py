@@ -12,7 +12,7 @@ frame stages, and counts as unreadable when they changed.
 import hashlib
 import json
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -72,6 +72,14 @@ class Identified:
 
 
 @dataclass(frozen=True, slots=True)
+class Recalled:
+    """What earlier runs found a file to hold; without an info it is no media that can be used."""
+
+    sha256: str
+    info: MediaInfo | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Visit:
     """What one look at a file brought; without a hash its bytes could not be read."""
 
@@ -107,15 +115,12 @@ def identify(
         rehash: read every file again, whatever its size and fingerprint say.
     """
     listing = list(refs)
-    known = {} if rehash else _known_hashes(lake, listing)
-    infos = _known_infos(lake, set(known.values()))
-    states = read_states(lake, {probe_key(sha256) for sha256 in known.values()})
+    recalled = {} if rehash else recall(lake, listing)
     visits: dict[str, _Visit] = {}
     unread: list[MediaRef] = []
     for ref in listing:
-        sha256 = known.get(_cache_key(ref))
-        if sha256 and states.get(probe_key(sha256)):
-            visits[ref.uri] = _Visit(ref, sha256, infos.get(sha256))
+        if (before := recalled.get(ref.uri)) is not None:
+            visits[ref.uri] = _Visit(ref, before.sha256, before.info)
         else:
             unread.append(ref)
 
@@ -129,6 +134,24 @@ def identify(
         recorded.add(seen.sha256)
         progress.update("identify", number, len(unread), "files", seen.ref.name)
     return _gather(listing, visits, {ref.uri for ref in unread})
+
+
+def recall(lake: Lake, listing: Sequence[MediaRef]) -> dict[str, Recalled]:
+    """Find what is known of listed files without reading any of them.
+
+    Returns:
+        Address -> what it holds. Files that are new, or have another size or fingerprint than
+        when they were read, are left out, and so are those that other code has probed.
+    """
+    known = _known_hashes(lake, listing)
+    infos = _known_infos(lake, set(known.values()))
+    states = read_states(lake, {probe_key(sha256) for sha256 in known.values()})
+    found = ((ref.uri, known.get(_cache_key(ref), "")) for ref in listing)
+    return {
+        uri: Recalled(sha256, infos.get(sha256))
+        for uri, sha256 in found
+        if sha256 and probe_key(sha256) in states
+    }
 
 
 def _gather(listing: list[MediaRef], visits: dict[str, _Visit], fresh: set[str]) -> Identified:
@@ -288,7 +311,7 @@ def _cache_key(ref: MediaRef) -> tuple[str, int, str]:
     return ref.uri, ref.size_bytes, ref.fingerprint
 
 
-def _known_hashes(lake: Lake, listing: list[MediaRef]) -> dict[tuple[str, int, str], str]:
+def _known_hashes(lake: Lake, listing: Sequence[MediaRef]) -> dict[tuple[str, int, str], str]:
     """The listing cache: (uri, size, fingerprint) -> hash of the bytes."""
     rows = lake.read(
         TABLES["media_sources"],

@@ -77,14 +77,7 @@ def run(request: WorkerRequest, refs: Iterable[MediaRef], parts: Parts) -> Worke
         duration_s=probed,
     )
     head = checkpoints.last or parts.lake.resolve("main")
-    rejects = rejects_of_run(
-        parts.lake,
-        found,
-        keys,
-        looked.failed,
-        run_id=request.run_id,
-        selection_id=selection.selection_id,
-    )
+    rejects = rejects_of_run(parts.lake, found, keys, looked.failed, run_id=request.run_id)
     lines = b"".join(json.dumps(row).encode() + b"\n" for row in rejects)
     parts.store.put(rejects_key(request.run_id), lines)
     return WorkerResult(
