@@ -9,7 +9,7 @@ Secrets come from the environment alone and are never written anywhere, not even
 import difflib
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from pipeline_project.adapters.addresses import as_text, is_text, shown
 from pipeline_project.core.config import CurationConfig
 from pipeline_project.errors import ConfigError
 
@@ -33,6 +34,7 @@ _SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
 _AMOUNTS = ("n_samples", "nSamples", "proportion_samples", "proportionSamples")
 _ENVIRONMENT_ONLY = ("pexels_api_key", "dagster_home")
 _OTHER_PROGRAMS = ("PIPELINE_WORKSPACE",)  # Azure Pipelines sets it in every build
+_NO_PATH = re.compile(r"pexels:|(?!file:)\w+://")  # sources that are named by words
 _BOOLEAN = "tag:yaml.org,2002:bool"
 
 
@@ -76,15 +78,23 @@ class Settings(CurationConfig, BaseSettings):
 
     @property
     def home_path(self) -> Path:
-        """The home as an absolute path."""
-        return self.home.expanduser().absolute()
+        """The home as an absolute path.
+
+        Raises:
+            ConfigError: it is not UTF-8, which the lake's tables cannot be written to.
+        """
+        return _storable(self.home, "the home folder (--home, PIPELINE_HOME)")
 
     @property
     def dagster_home_path(self) -> Path:
-        """Dagster's state, absolute: inside the home unless `DAGSTER_HOME` says otherwise."""
+        """Dagster's state, absolute: inside the home unless `DAGSTER_HOME` says otherwise.
+
+        Raises:
+            ConfigError: it is not UTF-8.
+        """
         if self.dagster_home is None:
             return self.home_path / "dagster"
-        return self.dagster_home.expanduser().absolute()
+        return _storable(self.dagster_home, "Dagster's folder (DAGSTER_HOME)")
 
     @classmethod
     def settings_customise_sources(
@@ -122,7 +132,7 @@ def load_settings(
     origin = f"{path}, the environment (PIPELINE_*) or a flag" if path else "PIPELINE_* or a flag"
     _check_environment(os.environ)
     try:
-        return Settings(from_file=from_file, **dict(flags or {}))  # type: ignore[call-arg]  # popped by the sources
+        settings = Settings(from_file=from_file, **dict(flags or {}))  # type: ignore[call-arg]  # popped by the sources
     except ValidationError as error:
         problems = "; ".join(_problem(each) for each in error.errors())
         raise ConfigError(
@@ -135,6 +145,8 @@ def load_settings(
             f"Reading the settings from the environment: {error} (seen: {seen!r}). Write lists "
             f"and sections as JSON, such as {_PREFIX}INCLUDE='[\"*.mp4\"]'."
         ) from None
+    _demand_text(settings)
+    return settings
 
 
 def use_dagster_home(settings: Settings) -> Path:
@@ -142,6 +154,47 @@ def use_dagster_home(settings: Settings) -> Path:
     home = settings.dagster_home_path
     os.environ["DAGSTER_HOME"] = str(home)
     return home
+
+
+def _demand_text(settings: Settings) -> None:
+    """Make the settings writable as JSON and YAML, whatever bytes came from a command line.
+
+    Paths become `file:///` addresses where they must; what is no path is refused.
+    """
+    settings.output.dir = as_text(settings.output.dir)
+    source = settings.source
+    if source is not None and not _NO_PATH.match(source):
+        settings.source = as_text(source)
+    for name, value in _strings("", settings.curation().model_dump()):
+        if not is_text(value):
+            raise ConfigError(
+                f"Reading the settings: {name}: '{shown(value)}' is not text in UTF-8. Only paths "
+                "may be other bytes; in a pattern, write ? for such a character."
+            )
+
+
+def _strings(name: str, value: object) -> Iterator[tuple[str, str]]:
+    """Every string of a setting's value, under its setting's name."""
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _strings(f"{name}.{key}" if name else str(key), each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _strings(name, each)
+
+
+def _storable(folder: Path, what: str) -> Path:
+    """Give a folder's absolute path, which databases must be able to name."""
+    path = folder.expanduser().absolute()
+    if not is_text(str(path)):
+        raise ConfigError(
+            f"Using {shown(str(path))} as {what}: its path is not text in UTF-8, and the databases "
+            "kept there cannot be opened by such a path. Name a folder whose path is UTF-8; the "
+            "source and --out may have any."
+        )
+    return path
 
 
 def _one_amount(*sources: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,10 +1,13 @@
 """Addresses of files as URIs, and back."""
 
 import os
+import re
 from pathlib import Path
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from pipeline_project.errors import ConfigError
+
+_BYTE = re.compile("[\udc80-\udcff]")  # how a byte that is not UTF-8 stands in a path's text
 
 
 def path_of(uri: str) -> Path:
@@ -17,3 +20,38 @@ def path_of(uri: str) -> Path:
     if parts.scheme != "file":
         raise ConfigError(f"{uri} is no file on this machine (expected file:///...).")
     return Path(os.fsdecode(unquote_to_bytes(parts.path)))
+
+
+def is_text(written: str) -> bool:
+    """Tell whether this is text that can be written as UTF-8; a path may hold other bytes."""
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def as_text(place: str) -> str:
+    """Write a path so that JSON, YAML and a page can hold it; `place_of` reads it back.
+
+    What is text stays as it is. A path with other bytes becomes its `file:///` address, absolute,
+    with those bytes percent-encoded.
+    """
+    if is_text(place):
+        return place
+    if place.startswith("file://"):
+        return quote(os.fsencode(place), safe="".join(map(chr, range(128))))
+    return Path(place).expanduser().absolute().as_uri()
+
+
+def place_of(written: str) -> Path:
+    """Give the path that was written as such or as a `file:///` address; `~` is the user's home."""
+    return (
+        path_of(as_text(written)) if written.startswith("file://") else Path(written).expanduser()
+    )
+
+
+def shown(written: str) -> str:
+    """Give a path or message as text for people: other bytes than UTF-8 show as hexadecimal."""
+    escaped = _BYTE.sub(lambda odd: f"\\x{ord(odd[0]) - 0xDC00:02x}", written)
+    return escaped.encode("utf-8", "backslashreplace").decode()

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline_project.cli.console import TerminalProgress, print_json, say
+from pipeline_project.adapters.addresses import shown
+from pipeline_project.cli.console import TerminalProgress, print_json, say, write_line
 from pipeline_project.errors import ConfigError, PipelineError
 
 if TYPE_CHECKING:
     import dagster as dg
+    from dagster_shared.error import SerializableErrorInfo
 
     from pipeline_project.report.publish import Published
     from pipeline_project.resources.publisher import Publisher
@@ -228,12 +230,27 @@ def _failure(run: "dg.ExecuteInProcessResult") -> PipelineError:
             failure = event.step_failure_data
             about = failure.user_failure_data
             if about is None:
-                text = failure.error.to_string() if failure.error else "no reason given"
-                return PipelineError(f"{event.step_key} failed: {text}")
+                return _unforeseen(str(event.step_key), failure.error)
             error_class = about.metadata.get("error_class")
             wrong_use = error_class is not None and error_class.value == "ConfigError"
             return (ConfigError if wrong_use else PipelineError)(str(about.description))
     return PipelineError(f"Run {run.run_id} failed before its first op; see `dagster dev`.")
+
+
+def _unforeseen(step: str, seen: "SerializableErrorInfo | None") -> PipelineError:
+    """An error that the op did not expect: its last line alone; the rest is for `--debug`."""
+    if seen is None:
+        return PipelineError(f"{step} failed, and no reason was given; see `dagster dev`.")
+    origin = seen
+    while origin.cause is not None:
+        origin = origin.cause
+    line = origin.message.strip().partition("\n")[0]
+    error = PipelineError(
+        f"{step} failed: {line}. This was not foreseen; `pipeline --debug curate` with the same "
+        "arguments shows where it came from."
+    )
+    error.__cause__ = PipelineError(seen.to_string())
+    return error
 
 
 def _tell(result: "WorkerResult", published: "Published", as_json: bool) -> None:
@@ -263,4 +280,4 @@ def _tell(result: "WorkerResult", published: "Published", as_json: bool) -> None
         )
         return
     say(f"Report: {published.report.as_uri()}")
-    print(published.folder)
+    write_line(shown(str(published.folder)))

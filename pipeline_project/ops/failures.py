@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from pipeline_project.adapters.addresses import shown
 from pipeline_project.errors import ConfigError, PermanentError, PipelineError
 
 
@@ -20,13 +21,15 @@ def as_failures() -> Iterator[None]:
         yield
     except PipelineError as error:
         raise dg.Failure(
-            description=str(error),
+            description=shown(str(error)),
             metadata={"error_class": type(error).__name__},
             allow_retries=not isinstance(error, ConfigError | PermanentError),
         ) from error
     except OSError as error:
         raise dg.Failure(
-            description=f"using {error.filename or 'a file or connection'}: "
-            f"{error.strerror or error}. Check free space, permissions and the network.",
+            description=shown(
+                f"using {error.filename or 'a file or connection'}: "
+                f"{error.strerror or error}. Check free space, permissions and the network."
+            ),
             metadata={"error_class": type(error).__name__},
         ) from error

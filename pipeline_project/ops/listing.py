@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import dagster as dg
 
+from pipeline_project.adapters.addresses import shown
 from pipeline_project.core.config import CurationConfig
 from pipeline_project.core.records import MediaRef
 from pipeline_project.errors import ConfigError
@@ -117,8 +118,3 @@ def batch_metadata(batch: Batch, tally: Tally) -> dict[str, dg.MetadataValue]:
             records=records, schema=dg.TableSchema(columns=columns)
         ),
     }
-
-
-def shown(text: str) -> str:
-    """Replace what cannot be written as UTF-8: a page must not fail over an odd file name."""
-    return text.encode("utf-8", errors="replace").decode("utf-8")

@@ -4,6 +4,7 @@ import base64
 
 import dagster as dg
 
+from pipeline_project.adapters.addresses import shown
 from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.ops.failures import as_failures
 from pipeline_project.resources.curation import CurationResource
@@ -37,9 +38,9 @@ def publish_selection(
         )
     folder = published.folder.absolute()
     how = "was written before; it stands unchanged" if published.already_there else "is written"
-    context.log.info(f"The selection's folder {how}: {folder}")
+    context.log.info(f"The selection's folder {how}: {shown(str(folder))}")
     metadata: dict[str, dg.MetadataValue] = {
-        "folder": dg.MetadataValue.path(str(folder)),
+        "folder": dg.MetadataValue.path(shown(str(folder))),
         "report": dg.MetadataValue.url(published.report.absolute().as_uri()),
         "picked": dg.MetadataValue.int(published.picked),
         "files": dg.MetadataValue.int(len(published.files)),

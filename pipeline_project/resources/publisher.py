@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from pipeline_project.adapters.addresses import place_of
 from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.core.config import CurationConfig
@@ -78,6 +79,6 @@ class Publisher:
             store=store,
             result=result,
             config=config,
-            out_dir=Path(config.output.dir).expanduser(),
+            out_dir=place_of(config.output.dir),
             run_url=self._run_url(result.run_id) if self._run_url else None,
         )

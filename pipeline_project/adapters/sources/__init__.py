@@ -1,9 +1,8 @@
 """Where media come from. `open_source` picks the adapter from what the user wrote."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from pipeline_project.adapters.addresses import path_of
+from pipeline_project.adapters.addresses import place_of, shown
 from pipeline_project.adapters.sources.base import MediaSource
 from pipeline_project.adapters.sources.folder import FolderSource
 from pipeline_project.errors import ConfigError
@@ -14,6 +13,8 @@ __all__ = ["MediaSource", "open_source"]
 
 def open_source(spec: str | None, include: Sequence[str] = ()) -> MediaSource:
     """Open a folder or file; None means the bundled sample.
+
+    The source's own `spec` is text in any case: bytes of a path that are not UTF-8 are escaped.
 
     Raises:
         ConfigError: there is no such folder or file, or its kind needs more than this machine.
@@ -26,9 +27,7 @@ def open_source(spec: str | None, include: Sequence[str] = ()) -> MediaSource:
         )
     if "://" in spec and not spec.startswith("file://"):
         raise ConfigError(
-            f"Source {spec}: this version reads folders and files. "
+            f"Source {shown(spec)}: this version reads folders and files. "
             "Copy the objects to a folder first, and give its path."
         )
-    if spec.startswith("file://"):
-        return FolderSource(path_of(spec), include, spec=spec)
-    return FolderSource(Path(spec), include, spec=spec)
+    return FolderSource(place_of(spec), include, spec=shown(spec))

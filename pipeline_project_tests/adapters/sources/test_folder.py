@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -128,3 +129,15 @@ def test_fetching_what_is_not_there_says_so(folder, name):
     missing = Path(f"{folder}/{name}").as_uri()
     with pytest.raises(MediaUnreadable, match="Was it moved"), fetch_file(missing):
         pass
+
+
+@pytest.mark.parametrize("written", ["path", "address"])
+def test_a_source_of_odd_bytes_says_so_in_text_and_its_files_can_be_fetched(tmp_path, written):
+    folder = tmp_path / "odd \udcff"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"content")
+    source = open_source(str(folder) if written == "path" else folder.as_uri())
+    [ref] = source.list()
+    assert json.dumps([source.spec, ref.source], ensure_ascii=False).encode()
+    with source.fetch(ref.uri) as path:
+        assert path.read_bytes() == b"content"
