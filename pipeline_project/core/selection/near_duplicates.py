@@ -6,7 +6,7 @@ those that stand for a group, never with its other members: so a slow pan, whose
 resembles the next, does not chain into one group.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +17,7 @@ DuplicateKind = Literal["exact", "perceptual", "embedding"]
 KINDS: tuple[DuplicateKind, ...] = ("exact", "perceptual", "embedding")
 MAX_HAMMING_BITS = 2
 _BLOCK_ROWS = 1024
+_BLOCK_LEADERS = 4096  # with the rows above, 32 MB for the widest matrix
 _Rows = npt.NDArray[np.intp]
 _Close = npt.NDArray[np.bool_]
 
@@ -56,12 +57,11 @@ def find_duplicates(
     count = len(features.pixels_sha256)
     tests = _Tests(features, min_cosine)
     order: _Rows = np.lexsort((np.arange(count), -features.rank))
-    leaders = np.empty(count, np.intp)
-    found = 0
+    leaders = _Leaders(tests, count)
     duplicates: dict[int, tuple[int, DuplicateKind]] = {}
     for start in range(0, count, _BLOCK_ROWS):
         block = order[start : start + _BLOCK_ROWS]
-        old = tests.first_close(block, leaders[:found])
+        old = leaders.first_close(block)
         among = [tests.close(kind, block, block) for kind in KINDS]
         fresh: list[int] = []  # positions in this block that became leaders
         for position, row in enumerate(block):
@@ -72,8 +72,7 @@ def find_duplicates(
                 fresh.append(position)
             else:
                 duplicates[int(row)] = match
-        leaders[found : found + len(fresh)] = block[fresh]
-        found += len(fresh)
+        leaders.add(block[fresh])
     return duplicates
 
 
@@ -81,8 +80,8 @@ class _Tests:
     """The three tests between any two lists of rows, each as one matrix operation."""
 
     def __init__(self, features: FrameFeatures, min_cosine: float) -> None:
-        self._pixels = np.unique(np.asarray(features.pixels_sha256, str), return_inverse=True)[1]
-        self._source = np.unique(np.asarray(features.source, str), return_inverse=True)[1]
+        self.pixels = np.unique(np.asarray(features.pixels_sha256, str), return_inverse=True)[1]
+        self.source = np.unique(np.asarray(features.source, str), return_inverse=True)[1]
         self._phash = features.phash
         self._vectors = features.vectors
         self._min_cosine = min_cosine
@@ -90,25 +89,81 @@ class _Tests:
     def close(self, kind: DuplicateKind, left: _Rows, right: _Rows) -> _Close:
         """Which of `left` are one picture with which of `right`, by one test."""
         if kind == "exact":
-            return np.asarray(np.equal.outer(self._pixels[left], self._pixels[right]))
+            return np.asarray(np.equal.outer(self.pixels[left], self.pixels[right]))
         if kind == "perceptual":
             differing = np.bitwise_count(self._phash[left][:, None] ^ self._phash[right][None, :])
-            same_file = np.equal.outer(self._source[left], self._source[right])
+            same_file = np.equal.outer(self.source[left], self.source[right])
             return np.asarray((differing <= MAX_HAMMING_BITS) & same_file)
         cosine = self._vectors[left] @ self._vectors[right].T
         return np.asarray(cosine >= self._min_cosine)
 
-    def first_close(self, block: _Rows, leaders: _Rows) -> dict[int, tuple[int, DuplicateKind]]:
+
+class _Leaders:
+    """The rows that stand for a group, in order of their rank.
+
+    Equal pixels are looked up, perceptual hashes compared with the leaders of the same file, and
+    vectors with all leaders, so many at a time that memory does not grow with their number.
+    """
+
+    def __init__(self, tests: _Tests, count: int) -> None:
+        self._tests = tests
+        self._rows: _Rows = np.empty(count, np.intp)
+        self._count = 0
+        self._by_pixels: dict[int, int] = {}
+        self._by_source: dict[int, list[int]] = {}
+
+    def add(self, rows: _Rows) -> None:
+        """Take rows that stand for themselves."""
+        self._rows[self._count : self._count + len(rows)] = rows
+        self._count += len(rows)
+        for row in rows.tolist():
+            self._by_pixels.setdefault(int(self._tests.pixels[row]), row)
+            self._by_source.setdefault(int(self._tests.source[row]), []).append(row)
+
+    def first_close(self, block: _Rows) -> dict[int, tuple[int, DuplicateKind]]:
         """For each position of the block the first leader it is one picture with."""
         matches: dict[int, tuple[int, DuplicateKind]] = {}
-        if not len(leaders):
-            return matches
-        for kind in KINDS:
-            close = self.close(kind, block, leaders)
-            for position in np.flatnonzero(close.any(axis=1)):
-                leader = int(leaders[int(np.argmax(close[position]))])
-                matches.setdefault(int(position), (leader, kind))
+        for position, row in enumerate(block.tolist()):
+            leader = self._by_pixels.get(int(self._tests.pixels[row]))
+            if leader is not None:
+                matches[position] = (leader, "exact")
+        for source, positions in self._open_by_source(block, matches).items():
+            rows: _Rows = np.asarray(self._by_source.get(source, []), np.intp)
+            self._match("perceptual", block, positions, rows, matches)
+        still_open = [position for position in range(len(block)) if position not in matches]
+        self._match("embedding", block, still_open, self._rows[: self._count], matches)
         return matches
+
+    def _open_by_source(
+        self, block: _Rows, matches: dict[int, tuple[int, DuplicateKind]]
+    ) -> dict[int, list[int]]:
+        positions: dict[int, list[int]] = {}
+        for position, source in enumerate(self._tests.source[block].tolist()):
+            if position not in matches:
+                positions.setdefault(source, []).append(position)
+        return positions
+
+    def _match(
+        self,
+        kind: DuplicateKind,
+        block: _Rows,
+        positions: list[int],
+        leaders: _Rows,
+        matches: dict[int, tuple[int, DuplicateKind]],
+    ) -> None:
+        """Add the first match of each position, from the first leaders to the last."""
+        for part in _parts(leaders):
+            positions = [position for position in positions if position not in matches]
+            if not positions:
+                return
+            close = self._tests.close(kind, block[positions], part)
+            for number in np.flatnonzero(close.any(axis=1)).tolist():
+                matches[positions[number]] = (int(part[int(np.argmax(close[number]))]), kind)
+
+
+def _parts(leaders: _Rows) -> Iterator[_Rows]:
+    for start in range(0, len(leaders), _BLOCK_LEADERS):
+        yield leaders[start : start + _BLOCK_LEADERS]
 
 
 def _first_among(

@@ -1,6 +1,9 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from pipeline_project.core.selection import near_duplicates
 from pipeline_project.core.selection.near_duplicates import FrameFeatures, find_duplicates
 
 
@@ -68,3 +71,75 @@ def test_groups_do_not_depend_on_how_rows_fall_into_blocks(count):
 def test_no_frames_have_no_duplicates():
     empty = FrameFeatures([], np.empty(0, np.uint64), [], np.empty((0, 4), np.float32), np.empty(0))
     assert find_duplicates(empty, min_cosine=0.9) == {}
+
+
+def mixed(count, seed):
+    """Frames of 40 places in six files; some have equal pixels, some close hashes."""
+    chance = np.random.default_rng(seed)
+    place = chance.integers(0, 40, count)
+    places = np.random.default_rng(1).normal(size=(40, 8))
+    hashes = np.random.default_rng(2).integers(0, 2**64, 60, dtype=np.uint64)
+    return features(
+        places[place]
+        + chance.normal(scale=chance.choice([0, 0.1, 1], (count, 1)), size=(count, 8)),
+        pixels=[str(each) for each in chance.integers(0, count // 2, count)],
+        phash=hashes[chance.integers(0, 60, count)]
+        ^ np.uint64(1) * chance.integers(0, 2, count).astype(np.uint64),
+        source=[str(each) for each in chance.integers(0, 6, count)],
+        rank=chance.integers(0, 9, count),
+    )
+
+
+def by_definition(given, min_cosine):
+    """Which leader each frame has, by one comparison after the other."""
+    leaders, found = [], {}
+    for row in sorted(range(len(given.source)), key=lambda row: (-given.rank[row], row)):
+        tests = {
+            "exact": lambda one, two: given.pixels_sha256[one] == given.pixels_sha256[two],
+            "perceptual": lambda one, two: (
+                given.source[one] == given.source[two]
+                and int(given.phash[one] ^ given.phash[two]).bit_count() <= 2
+            ),
+            "embedding": lambda one, two: given.vectors[one] @ given.vectors[two] >= min_cosine,
+        }
+        matches = (
+            (leader, kind)
+            for kind, close in tests.items()
+            for leader in leaders
+            if close(row, leader)
+        )
+        match = next(matches, None)
+        if match is None:
+            leaders.append(row)
+        else:
+            found[row] = match
+    return found
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_many_frames_give_what_one_comparison_after_the_other_gives(seed):
+    given = mixed(600, seed)
+    found = find_duplicates(given, min_cosine=0.9)
+    assert found == by_definition(given, 0.9)
+    assert {kind for _, kind in found.values()} == {"exact", "perceptual", "embedding"}
+
+
+@pytest.mark.parametrize("leaders", [1, 7, 64])
+def test_results_do_not_depend_on_how_leaders_fall_into_blocks(monkeypatch, leaders):
+    given = mixed(2200, 5)
+    expected = find_duplicates(given, min_cosine=0.9)
+    monkeypatch.setattr(near_duplicates, "_BLOCK_LEADERS", leaders)
+    assert find_duplicates(given, min_cosine=0.9) == expected
+
+
+def test_memory_does_not_grow_with_the_number_of_frames():
+    count = 12_000
+    vectors = np.random.default_rng(0).normal(size=(count, 32))
+    given = features(vectors)
+    tracemalloc.start()
+    try:
+        assert find_duplicates(given, min_cosine=0.999) == {}
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 75e6  # one block of rows against all frames at once would take 110 MB
