@@ -21,6 +21,7 @@ from pipeline_project.worker.ledger import Row, Rows
 from pipeline_project.worker.stages import FrameKeys
 
 EARLIER_PICK = "earlier pick"
+_BLOCK_CELLS = 4_000_000  # candidates times earlier picks compared at once: 16 MB
 
 
 @dataclass(slots=True)
@@ -156,13 +157,16 @@ def _like_earlier_picks(
     """Candidates that an earlier pick already shows; the pick itself, met again, among them."""
     if not len(pool.frame_ids) or not len(kept):
         return {}
-    cosine = candidates.vectors[kept] @ pool.vectors.T
-    nearest = cosine.argmax(axis=1)
-    close = cosine[np.arange(len(kept)), nearest] >= space.duplicate_cosine
-    return {
-        int(kept[number]): (pool.frame_ids[int(nearest[number])], EARLIER_PICK)
-        for number in np.flatnonzero(close)
-    }
+    like: dict[int, tuple[str, str]] = {}
+    rows = max(1, _BLOCK_CELLS // len(pool.frame_ids))
+    for start in range(0, len(kept), rows):
+        block = kept[start : start + rows]
+        cosine = candidates.vectors[block] @ pool.vectors.T
+        nearest = cosine.argmax(axis=1)
+        close = cosine[np.arange(len(block)), nearest] >= space.duplicate_cosine
+        for number in np.flatnonzero(close).tolist():
+            like[int(block[number])] = (pool.frame_ids[int(nearest[number])], EARLIER_PICK)
+    return like
 
 
 def _sharpness_rank(candidates: Candidates) -> npt.NDArray[np.float64]:
