@@ -24,7 +24,7 @@ check: .venv/dev
 	$(BIN)/lint-imports
 
 unit: .venv/dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 soak: .venv/dev  ## long randomized runs: make soak SOAK_SEED=7 SOAK_COUNT=500
 	SOAK_SEED=$(SOAK_SEED) SOAK_COUNT=$(SOAK_COUNT) $(BIN)/python -m pytest -m soak --timeout 36000

@@ -16,7 +16,6 @@ import pytest
 from pipeline_project_tests.commands import BIN, environment
 
 ROOT = Path(__file__).resolve().parents[1]
-pytestmark = pytest.mark.xdist_group("dagster_servers")
 
 QUERY = """{ repositoriesOrError { ... on RepositoryConnection { nodes {
   name location { name } jobs { name } } } } }"""

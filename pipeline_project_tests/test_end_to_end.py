@@ -11,8 +11,6 @@ import pytest
 from pipeline_project.sample import Stretch, load_truth
 from pipeline_project_tests.commands import run
 
-pytestmark = pytest.mark.xdist_group("end_to_end")
-
 
 @pytest.fixture(scope="module")
 def curated(tmp_path_factory):

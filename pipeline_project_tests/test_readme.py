@@ -14,7 +14,6 @@ from pipeline_project_tests.commands import run
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 SELECTION = re.search(r"`selection\.json` holds `(\{.*\})`", README)
-pytestmark = pytest.mark.xdist_group("readme")
 
 
 def commands() -> list[str]:
@@ -70,3 +69,7 @@ def test_every_word_of_the_error_tree_is_a_class():
 
     for name in re.findall(r"[├└]── (\w+)", errors.__doc__ or ""):
         assert issubclass(getattr(errors, name), errors.PipelineError)
+
+
+def test_no_placeholder_is_left_in_the_readme():
+    assert not re.search(r"^[A-Z_]{5,}$|TODO|TBD|XXX", README, re.MULTILINE)

@@ -48,7 +48,8 @@ class QualityConfig(Section):
         default=0.3,
         ge=0,
         le=1,
-        description="Where dropping would take more than this share of one file, weight instead.",
+        description="Where dropping would take more than this share of one video, or of all still "
+        "images together, weight instead.",
     )
     min_mean_luma: float = Field(
         8.0, ge=0, le=255, description="Frames darker than this mean (0..255) are near-black: out."

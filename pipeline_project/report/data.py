@@ -7,7 +7,7 @@ import numpy as np
 # What can become of a frame, in the order of legends and of stacked bars.
 OUTCOMES: dict[str, str] = {
     "picked": "Picked",
-    "candidate": "Good, not picked",
+    "candidate": "Not picked",
     "duplicate": "Duplicate",
     "excluded": "Excluded",
     "pool": "Picked in earlier runs",

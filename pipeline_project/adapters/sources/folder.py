@@ -12,10 +12,13 @@ from pipeline_project.core.records import MediaRef
 from pipeline_project.errors import ConfigError, MediaUnreadable
 
 VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .ts .mts .m2ts .3gp .wmv .flv .ogv .mxf".split()
+    ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .m2v .vob .ts .mts .m2ts .3gp .3g2 .wmv .asf .flv "
+    ".f4v .ogv .mxf".split()
 )
 IMAGE_SUFFIXES = frozenset(".jpg .jpeg .png .tif .tiff .bmp .webp .gif .ppm .pgm".split())
-MEDIA_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES
+# Pictures that the reader cannot decode: listed, so that each is rejected by name and not missed.
+UNREADABLE_SUFFIXES = frozenset(".heic .heif .avif .jxl .jp2".split())
+MEDIA_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES | UNREADABLE_SUFFIXES
 
 
 @contextlib.contextmanager
@@ -50,7 +53,9 @@ class FolderSource:
     """
 
     def __init__(self, path: Path, include: Sequence[str] = (), spec: str | None = None) -> None:
-        self._path = path.expanduser().absolute()
+        # Without `..` and links on the way, so that one folder has one address.
+        self._path = path.expanduser().resolve()
+        self._name = path.name
         self._include = tuple(include)
         self._spec = spec if spec is not None else str(path)
         self._ignored = 0
@@ -76,7 +81,7 @@ class FolderSource:
         """Yield the media files, ordered by path, without reading any of them."""
         self._ignored = 0
         if not self._path.is_dir():
-            yield self._ref(self._path, self._path.name)
+            yield self._ref(self._path, self._name)
             return
         unlisted: MutableSequence[Path] = []
         for path in self._walk(unlisted):
@@ -103,6 +108,8 @@ class FolderSource:
 
         for parent, folders, names in os.walk(self._path, onerror=refused):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
+            # Links to folders are not followed: they may lead in circles, or to the same files.
+            self._ignored += sum((Path(parent) / name).is_symlink() for name in folders)
             for name in sorted(names):
                 if not name.startswith("."):
                     yield Path(parent) / name

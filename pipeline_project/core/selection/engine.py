@@ -11,6 +11,9 @@ from pipeline_project.errors import ConfigError
 
 Vectors = npt.NDArray[np.float32]
 
+# At 1, a row of weight 0 still beats one of weight 1 that is half as far away.
+_WEIGHT_STRENGTH = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class PickedRow:
@@ -68,7 +71,9 @@ def select(
         vectors: shape (n, dim), the rows to pick from.
         config: how many, and how.
         pool: shape (m, dim), rows picked earlier that the new ones stay away from.
-        weights: shape (n,), at least 0; larger rows are preferred, as a product with distance.
+        weights: shape (n,), 0 to 1; 1 for a row like any other. A row of less weight is picked
+            where no other comes near it in distance: mundig adds weight and distance, here with
+            the weight ten times stronger.
 
     Returns:
         At most the configured number, in the order they were picked, no index twice.
@@ -94,7 +99,7 @@ def select(
         )
     if weights is not None:
         extended = np.concatenate([np.ones(len(before)), weights]).astype(np.float32)
-        selection.add_weighting_strategy(extended, 1.0)
+        selection.add_weighting_strategy(extended, _WEIGHT_STRENGTH)
     order = selection.run_selection(list(range(len(before))), len(everything), len(before) + wanted)
     # The engine returns the preselected rows first, and repeats an index when it runs out.
     chosen = [index - len(before) for index in dict.fromkeys(order) if index >= len(before)]

@@ -141,3 +141,21 @@ def test_a_source_of_odd_bytes_says_so_in_text_and_its_files_can_be_fetched(tmp_
     assert json.dumps([source.spec, ref.source], ensure_ascii=False).encode()
     with source.fetch(ref.uri) as path:
         assert path.read_bytes() == b"content"
+
+
+def test_one_folder_has_one_address_however_it_is_spelt(folder):
+    (folder.parent / "link").symlink_to(folder)
+    spelt = [folder, folder / "sub" / "..", folder.parent / "link"]
+    assert len({tuple(ref.uri for ref in FolderSource(each).list()) for each in spelt}) == 1
+
+
+def test_a_linked_folder_is_counted_as_left_out_and_not_followed(folder):
+    (folder / "sub" / "circle").symlink_to(folder)
+    source = FolderSource(folder)
+    assert names(source) == ["a.JPG", "b.mp4", "sub/c.mov", "sub/deep/d.png"]
+    assert source.ignored == 2
+
+
+def test_pictures_that_cannot_be_decoded_are_listed_to_be_rejected_by_name(folder):
+    (folder / "phone.HEIC").write_bytes(b"ftypheic")
+    assert "phone.HEIC" in names(FolderSource(folder))

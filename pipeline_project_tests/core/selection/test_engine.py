@@ -74,6 +74,14 @@ def test_weights_prefer_rows_that_are_otherwise_alike():
     assert {each.index for each in pick(rows, 3, weights=weights)} == {1, 3, 5}
 
 
+def test_a_doubtful_row_is_not_picked_for_being_far_away_while_others_are_left():
+    angles = np.radians([0, 25, 50, 160, 170])
+    rows = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    weights = np.array([1, 1, 1, 0.01, 0.01])
+    assert {each.index for each in pick(rows, 3, weights=weights)} == {0, 1, 2}
+    assert {each.index for each in pick(rows, 3)} >= {0, 4}
+
+
 def test_distances_fall_from_pick_to_pick_and_the_first_has_none():
     picked = pick(random_rows(100), 20)
     assert picked[0].distance is None
