@@ -30,6 +30,10 @@ def written(house):
     return {item.key.rpartition("/")[2] for item in house.store.list(f"{prefix}/frames")}
 
 
+def run_again(house):
+    return house.run(house.refs, selection=ALL).result
+
+
 def test_every_pick_is_recorded_but_those_in_the_store_are_counted(house):
     assert len(house.picked(house.first.result)) == 4
     assert house.first.counts["picked"] == len(written(house)) == 2
@@ -72,21 +76,17 @@ def test_a_folder_without_them_gets_the_frames_that_were_written_later(house):
     taken_out = next(iter(written(house)))
     (folder / "frames" / taken_out).unlink()
     house.aside.rename(house.goes)
-    again = house.publish(house.run(house.refs, selection=ALL).result)
+    again = house.publish(run_again(house))
     assert again.folder == folder and not again.already_there and again.picked == 4
     assert {path.name for path in (folder / "frames").iterdir()} == written(house) - {taken_out}
     assert (folder / "my notes.txt").read_text() == "mine"
     assert len(json.loads((folder / "selection.json").read_text())["picks"]) == 4
-    assert house.publish(again_result(house)).already_there
-
-
-def again_result(house):
-    return house.run(house.refs, selection=ALL).result
+    assert house.publish(run_again(house)).already_there
 
 
 def test_a_frame_that_somebody_took_out_of_the_store_is_missed_when_publishing(house, tmp_path):
     house.aside.rename(house.goes)
-    result = again_result(house)
+    result = run_again(house)
     gone = sorted(written(house))[0]
     house.store.delete(f"{result.output_prefix}/frames/{gone}")
     published = house.publish(result, tmp_path / "elsewhere")
