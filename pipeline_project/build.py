@@ -97,13 +97,23 @@ def open_lake(settings: Settings) -> LanceLake:
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
-    """Make Dagster's home, with the shipped `dagster.yaml` where it has none; returns it."""
+    """Make Dagster's home, with the shipped `dagster.yaml` where it has none; returns it.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
     home = settings.dagster_home_path
-    home.mkdir(parents=True, exist_ok=True)
     target = home / DAGSTER_YAML
-    if not target.exists():
-        with as_file(files("pipeline_project") / DAGSTER_YAML) as shipped:
-            shutil.copyfile(shipped, target)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            with as_file(files("pipeline_project") / DAGSTER_YAML) as shipped:
+                shutil.copyfile(shipped, target)
+    except OSError as error:
+        raise ConfigError(
+            f"Making Dagster's home {home}: {error.strerror}. Choose a folder that can be written "
+            "with --home or PIPELINE_HOME."
+        ) from error
     return home
 
 

@@ -113,6 +113,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         say(f"Error: {error}")
         code = 2 if isinstance(error, ConfigError) else 1
+    except Exception as error:  # noqa: BLE001 - the last resort: one line, and where to see more
+        if options.debug:
+            traceback.print_exc()
+        say(
+            f"Error: {type(error).__name__}: {error}. This was not foreseen; `pipeline --debug` "
+            "with the same command shows where it came from."
+        )
+        code = 1
     if code == INTERRUPTED:
         say("Interrupted.")
     return code
@@ -130,13 +138,15 @@ def _run(argv: Sequence[str] | None, options: Options) -> int:
 
 @contextmanager
 def _terminated_is_interrupted() -> Iterator[None]:
-    """Turn SIGTERM into the interrupt that commands clean up after."""
+    """Turn SIGTERM and a closed terminal into the interrupt that commands clean up after."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(each, interrupt) for each in signals]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in zip(signals, before, strict=True):
+            signal.signal(each, handler)

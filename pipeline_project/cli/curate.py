@@ -1,25 +1,17 @@
 """`pipeline curate`: the main job, from a terminal."""
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline_project.adapters.addresses import shown
-from pipeline_project.cli.console import TerminalProgress, print_json, say, write_line
+from pipeline_project.cli.console import print_json, say, write_line
 from pipeline_project.errors import ConfigError, PipelineError
 
 if TYPE_CHECKING:
-    import dagster as dg
-    from dagster_shared.error import SerializableErrorInfo
-
     from pipeline_project.report.publish import Published
-    from pipeline_project.resources.publisher import Publisher
-    from pipeline_project.settings import Settings
     from pipeline_project.worker.request import WorkerResult
-
-JOB = "curation_job"
 
 
 def curate(
@@ -72,6 +64,7 @@ def curate(
 
       pipeline curate ~/footage --dry-run
     """
+    from pipeline_project.cli.run_job import demand_runnable, run_job
     from pipeline_project.settings import load_settings
 
     flags = _flags(source, n, proportion, on, include, dataset, datapool, rehash, out, home)
@@ -79,15 +72,29 @@ def curate(
     if dry_run:
         from pipeline_project.cli.dry_run import dry_run as preview
 
+        demand_runnable(settings)
         preview(settings, as_json=as_json)
         return
     result, published = run_job(settings)
     _tell(result, published, as_json)
     if published.picked == 0:
-        raise PipelineError(
-            f"Nothing was picked of {result.counts['candidates']:.0f} frames: all were left out "
-            f"or rejected. {published.report} says why; quality.action: tag keeps them all."
+        raise PipelineError(_why_nothing(result, published))
+
+
+def _why_nothing(result: "WorkerResult", published: "Published") -> str:
+    counts = result.counts
+    page = shown(str(published.report))
+    if counts["candidates"] == 0:
+        return f"Nothing was picked: no file gave a frame. {page} says why."
+    if counts["pool"] and counts["duplicates"] and not counts["survivors"]:
+        return (
+            f"Nothing was picked: what is good among the {counts['candidates']:.0f} frames looks "
+            f"like earlier picks of this dataset. {page} shows them; --no-datapool selects afresh."
         )
+    return (
+        f"Nothing was picked of {counts['candidates']:.0f} frames: all were left out. {page} says "
+        "why; `quality: {action: tag}` in pipeline.yaml keeps them."
+    )
 
 
 def _flags(
@@ -128,131 +135,6 @@ def _flags(
     return {key: value for key, value in flags.items() if value is not None}
 
 
-def run_job(settings: "Settings") -> "tuple[WorkerResult, Published]":
-    """Run the job in this process and return what it came to.
-
-    Raises:
-        ConfigError: wrong use, found before or by an op.
-        PipelineError: an op failed; the text is the op's own.
-    """
-    from pipeline_project.adapters.sources import open_source
-    from pipeline_project.core.selection.config import parse_selection_config
-
-    parse_selection_config(settings.selection)
-    if settings.source is None or not settings.source.startswith("pexels:"):
-        open_source(settings.source, settings.include)
-
-    import dagster as dg
-
-    from pipeline_project.build import build_defs, prepare_dagster_home
-    from pipeline_project.settings import use_dagster_home
-
-    with TerminalProgress() as progress:
-        published: dict[str, Published] = {}
-        defs = build_defs(
-            settings,
-            resources={"progress": lambda _: progress, "publisher": _publisher(published)},
-            loggers={"terminal": _terminal_logger(progress)},
-        )
-        prepare_dagster_home(settings)
-        use_dagster_home(settings)
-        job = defs.resolve_job_def(JOB)
-        with dg.DagsterInstance.get() as instance:
-            run = job.execute_in_process(
-                run_config={"loggers": {"terminal": {}}}, instance=instance, raise_on_error=False
-            )
-    if not run.success:
-        raise _failure(run)
-    return run.output_for_node("shutdown_instance"), published["it"]
-
-
-def _publisher(published: "dict[str, Published]") -> "Publisher":
-    """The usual publisher, which also leaves what it wrote for the last line to name."""
-    from pipeline_project.report.publish import publish
-    from pipeline_project.resources.publisher import Publisher
-
-    def publish_and_keep(**given: Any) -> "Published":
-        published["it"] = publish(**given)
-        return published["it"]
-
-    return Publisher(publish_and_keep)
-
-
-# Steps that somebody at a terminal waits for; the others speak up only to warn.
-_HEARD_STEPS = frozenset(
-    {
-        "collect_media",
-        "download_random_video_from_pexels",
-        "upload_video_to_s3",
-        "run_worker",
-        "schedule_lightly_run",
-    }
-)
-_DAGSTERS_OWN = ("[pipes]", "Skipping step", "Dependencies for step")
-
-
-class _TerminalHandler(logging.Handler):
-    """Shows what ops and worker have to say, not Dagster's own record of events."""
-
-    def __init__(self, progress: TerminalProgress) -> None:
-        super().__init__(logging.INFO)
-        self._progress = progress
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Show one line."""
-        about = getattr(record, "dagster_meta", {})
-        message = about.get("orig_message") or ""
-        if about.get("dagster_event") is not None or not message:
-            return
-        if message.startswith(_DAGSTERS_OWN):
-            return
-        if record.levelno >= logging.WARNING:
-            self._progress.say(f"warning: {message}")
-        elif about.get("step_key") in _HEARD_STEPS:
-            self._progress.say(message)
-
-
-def _terminal_logger(progress: TerminalProgress) -> "dg.LoggerDefinition":
-    import dagster as dg
-
-    def terminal(_: dg.InitLoggerContext) -> logging.Logger:
-        logger = logging.Logger("pipeline", logging.INFO)
-        logger.addHandler(_TerminalHandler(progress))
-        return logger
-
-    return dg.LoggerDefinition(terminal, description="Lines for the person at the terminal.")
-
-
-def _failure(run: "dg.ExecuteInProcessResult") -> PipelineError:
-    """The error of the first op that failed, as the class its exit code follows from."""
-    for event in run.all_events:
-        if event.is_step_failure:
-            failure = event.step_failure_data
-            about = failure.user_failure_data
-            if about is None:
-                return _unforeseen(str(event.step_key), failure.error)
-            error_class = about.metadata.get("error_class")
-            wrong_use = error_class is not None and error_class.value == "ConfigError"
-            return (ConfigError if wrong_use else PipelineError)(str(about.description))
-    return PipelineError(f"Run {run.run_id} failed before its first op; see `dagster dev`.")
-
-
-def _unforeseen(step: str, seen: "SerializableErrorInfo | None") -> PipelineError:
-    """An error that the op did not expect: its last line alone; the rest is for `--debug`."""
-    if seen is None:
-        return PipelineError(f"{step} failed, and no reason was given; see `dagster dev`.")
-    origin = seen
-    while origin.cause is not None:
-        origin = origin.cause
-    line = origin.message.strip().partition("\n")[0]
-    error = PipelineError(
-        f"{step} failed: {line}. This was not foreseen; `pipeline --debug curate` with the same "
-        "arguments shows where it came from."
-    )
-    error.__cause__ = PipelineError(seen.to_string())
-    return error
-
-
 def _tell(result: "WorkerResult", published: "Published", as_json: bool) -> None:
     """Say what came out; the last line names the folder."""
     counts = {key: int(value) for key, value in result.counts.items()}
@@ -262,6 +144,8 @@ def _tell(result: "WorkerResult", published: "Published", as_json: bool) -> None
         f"{again} ({counts['excluded']} excluded, {counts['duplicates']} duplicates, "
         f"{counts['rejected']} files rejected, {counts['damaged']} damaged)."
     )
+    if counts["rejected"] or counts["damaged"]:
+        say("Each rejected or damaged file stands in the report and in selection.json, and why.")
     if counts["media"] and not counts["decoded_files"]:
         say("Nothing was uploaded, decoded, scored or embedded: every file was known.")
     if as_json:
@@ -273,7 +157,7 @@ def _tell(result: "WorkerResult", published: "Published", as_json: bool) -> None
                 "reused": result.reused,
                 "folder": str(published.folder),
                 "report": str(published.report),
-                "counts": result.counts,
+                "counts": counts,
                 "warnings": result.warnings,
                 "duration_s": result.duration_s,
             }

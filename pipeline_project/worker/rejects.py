@@ -17,7 +17,6 @@ def rejects_of_run(
     failed: Collection[str],
     *,
     run_id: str,
-    selection_id: str = "",
 ) -> list[Row]:
     """Read the reject rows that speak of this run's listing, under its own names.
 

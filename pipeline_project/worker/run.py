@@ -76,14 +76,13 @@ def run(request: WorkerRequest, refs: Iterable[MediaRef], parts: Parts) -> Worke
         failed=found.failed,
         duration_s=probed,
     )
-    head = checkpoints.last or parts.lake.resolve("main")
     rejects = rejects_of_run(parts.lake, found, keys, looked.failed, run_id=request.run_id)
     lines = b"".join(json.dumps(row).encode() + b"\n" for row in rejects)
     parts.store.put(rejects_key(request.run_id), lines)
     return WorkerResult(
         run_id=request.run_id,
         selection_id=selection.selection_id,
-        commit_id=head.commit_id if head else "",
+        commit_id=selection.commit_id,
         reused=selection.reused,
         output_prefix=output_prefix(selection.selection_id),
         counts=_counts(request, found, looked, selection, rejects),

@@ -53,18 +53,18 @@ class FolderSource:
     """
 
     def __init__(self, path: Path, include: Sequence[str] = (), spec: str | None = None) -> None:
-        # Without `..` and links on the way, so that one folder has one address.
-        self._path = path.expanduser().resolve()
-        self._name = path.name
         self._include = tuple(include)
         self._spec = spec if spec is not None else str(path)
+        self._name = path.name
         self._ignored = 0
         try:
+            # Without `..` and links on the way, so that one folder has one address.
+            self._path = path.expanduser().resolve()
             self._path.stat()
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise ConfigError(
-                f"Looking for media in {self._path}: {reason}. Check the path."
+                f"Looking for media in {path.absolute()}: {reason}. Check the path."
             ) from error
 
     @property

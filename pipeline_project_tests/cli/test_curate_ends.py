@@ -1,0 +1,81 @@
+"""How `pipeline curate` ends when it is stopped, or cannot begin: real processes."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from pipeline_project_tests.commands import BIN, environment, run
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_run_stopped_while_its_worker_works_ends_in_one_word(tmp_path, stop):
+    process = subprocess.Popen(
+        [str(BIN / "pipeline"), "curate"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stderr:
+        if line.startswith("Looking at"):
+            break
+    time.sleep(0.3)
+    os.killpg(process.pid, stop)  # as a terminal does: to everybody in the group
+    said = process.stderr.read()
+    assert process.wait(60) == 130, said
+    assert said.splitlines()[-1] == "Interrupted."
+    assert "Traceback" not in said
+    status = run(tmp_path, "pipeline", "instance", "status")
+    assert "no run holds a lease, and no command runs" in status.stdout + status.stderr
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+@pytest.mark.parametrize(
+    "options, word",
+    [(["--on", "aws"], "aws"), (["--out", "/proc/1/nothing"], "--out"), (["nothing"], "nothing")],
+)
+def test_what_cannot_run_is_refused_before_anything_is_done(tmp_path, options, word, more):
+    done = run(tmp_path, "pipeline", "curate", *options, *more)
+    assert done.returncode == 2
+    assert word in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / ".pipeline").exists()
+
+
+def test_two_first_runs_at_once_both_succeed(tmp_path):
+    command = [str(BIN / "pipeline"), "curate", "--json"]
+    runs = [
+        subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    ends = [each.communicate(timeout=200) for each in runs]
+    assert [each.returncode for each in runs] == [0, 0], ends
+
+
+def test_a_damaged_history_of_runs_is_named_with_what_to_do(tmp_path):
+    history = tmp_path / ".pipeline" / "dagster" / "history"
+    history.mkdir(parents=True)
+    (history / "runs.db").write_bytes(b"no database at all" * 100)
+    done = run(tmp_path, "pipeline", "curate")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "Move that folder away" in done.stderr
+
+
+def test_a_home_that_is_a_file_is_named(tmp_path):
+    (tmp_path / ".pipeline").write_text("in the way")
+    done = run(tmp_path, "pipeline", "curate")
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+    assert ".pipeline" in done.stderr.splitlines()[-1]
