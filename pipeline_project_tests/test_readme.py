@@ -4,6 +4,8 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,12 +25,16 @@ def commands() -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A user's folder: some footage, and the selection configuration that the README shows."""
+    """A user's folder: footage, photographs, and the selection that the README shows."""
     folder = tmp_path_factory.mktemp("user")
-    footage = folder / "footage"
-    footage.mkdir()
-    for name in ("coffee_table.mp4", "cat.mp4", "portrait.jpg", "launch_pad.jpg"):
-        shutil.copy(sample_dir() / name, footage / name)
+    held = {
+        "footage": ["coffee_table.mp4", "cat.mp4"],
+        "photos": ["portrait.jpg", "launch_pad.jpg"],
+    }
+    for kind, names in held.items():
+        (folder / kind).mkdir()
+        for name in names:
+            shutil.copy(sample_dir() / name, folder / kind / name)
     (folder / "selection.json").write_text(SELECTION.group(1))
     return folder
 
@@ -43,6 +49,14 @@ def test_a_command_of_the_readme_runs(folder, command):
     assert done.returncode == 0, done.stderr
     for line in done.stdout.splitlines() if "--json" in command else []:
         json.loads(line)
+
+
+def test_the_tables_are_read_by_other_tools_as_shown(folder):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "timestamp_s" in done.stdout
 
 
 def test_every_command_stands_in_the_readme(tmp_path):

@@ -140,6 +140,7 @@ _HEARD_STEPS = frozenset(
         "collect_media",
         "download_random_video_from_pexels",
         "upload_video_to_s3",
+        "run_lightly_onprem",
         "run_worker",
         "schedule_lightly_run",
     }

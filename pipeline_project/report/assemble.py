@@ -70,14 +70,7 @@ def assemble(
         created_at=str(rows.header["created_at"]),
         run_id=result.run_id,
         headline=_headline(counts),
-        counts={
-            "files": counts["media"],
-            "video_s": counts["video_seconds"],
-            "frames": counts["candidates"],
-            "excluded": counts["excluded"],
-            "duplicates": counts["duplicates"],
-            "picked": counts["picked"],
-        },
+        counts=_tiles(counts, rejects),
         picks=[_pick(rows, row, thumbnails) for row in rows.picks],
         exclusions=[
             Exclusion(
@@ -104,6 +97,20 @@ def assemble(
         duration_s=result.duration_s,
         ids={"commit": result.commit_id, **({"run page": run_url} if run_url else {})},
     )
+
+
+def _tiles(counts: dict[str, float], rejects: Sequence[dict[str, object]]) -> dict[str, float]:
+    """The counts worth a tile: of video and of unusable files only where there are some."""
+    tiles = {
+        "files": counts["media"],
+        "video_s": counts["video_seconds"],
+        "frames": counts["candidates"],
+        "excluded": counts["excluded"],
+        "duplicates": counts["duplicates"],
+        "not_used": len({row["uri"] for row in rejects if not row["damaged"]}),
+        "picked": counts["picked"],
+    }
+    return {name: n for name, n in tiles.items() if n or name not in ("video_s", "not_used")}
 
 
 def _headline(counts: dict[str, float]) -> str:

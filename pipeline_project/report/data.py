@@ -20,6 +20,7 @@ COUNTS: dict[str, str] = {
     "frames": "frames looked at",
     "excluded": "excluded",
     "duplicates": "duplicates",
+    "not_used": "files not used",
     "picked": "picked",
 }
 

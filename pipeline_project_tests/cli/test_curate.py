@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -111,9 +110,7 @@ def test_an_error_that_no_op_foresaw_is_one_line_and_a_traceback_with_debug(
         def publish(self, **given):
             raise ZeroDivisionError("first line\nsecond line")
 
-    monkeypatch.setattr(
-        sys.modules["pipeline_project.cli.curate"], "_publisher", lambda published: Broken()
-    )
+    monkeypatch.setattr("pipeline_project.cli.run_job._publisher", lambda published: Broken())
     answer = pipeline("curate", "media", "--proportion", "1")
     assert answer.code == 1
     last = answer.err.splitlines()[-1]

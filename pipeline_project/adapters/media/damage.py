@@ -79,7 +79,7 @@ def judge(tally: Tally, promise: Promise) -> list[Damage]:
                 "MediaCorrupt",
                 f"{tally.bad_packets} of {tally.packets} packets could not be decoded, "
                 f"{tally.bad_reads} reads failed, and {tally.damaged_frames} frames came out "
-                f"damaged and were left out; {tally.sound_frames} sound frames were "
+                f"damaged and were left out; {tally.sound_frames} intact frames were "
                 f"decoded{end}",
             )
         )

@@ -52,7 +52,9 @@ class EmbeddedSelectionService:
 
     def ensure_worker(self, *, timeout_s: float) -> str:
         """Return at once: the worker is a program that starts with the selection."""
-        return "The embedded worker needs no start; it begins with the selection."
+        return (
+            "The embedded selection stands in for the Lightly service; its worker needs no start."
+        )
 
     def schedule(self, request_key: str, *, timeout_s: float, label: str) -> str:
         """Start the worker on a request; see `SelectionService.schedule`.
