@@ -163,5 +163,8 @@ def _tell(result: "WorkerResult", published: "Published", as_json: bool) -> None
             }
         )
         return
-    say(f"Report: {published.report.as_uri()}")
+    if published.report.is_file():
+        say(f"Report: {published.report.as_uri()}")
+    else:
+        say("The report is no longer in that folder; move the folder away to have all of it again.")
     write_line(shown(str(published.folder)))
