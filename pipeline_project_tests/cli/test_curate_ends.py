@@ -37,13 +37,31 @@ def test_a_run_stopped_while_its_worker_works_ends_in_one_word(tmp_path, stop):
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
 @pytest.mark.parametrize(
     "options, word",
-    [(["--on", "aws"], "aws"), (["--out", "/proc/1/nothing"], "--out"), (["nothing"], "nothing")],
+    [
+        (["--on", "aws"], "aws"),
+        (["--out", "/proc/1/nothing"], "--out"),
+        (["nothing"], "nothing"),
+        (["--proportion", "0"], "--proportion 0"),
+        (["--proportion", "2"], "--proportion 2"),
+        (["--n", "0"], "--n 0"),
+        (["--n", "3", "--proportion", "0.5"], "not both"),
+    ],
 )
 def test_what_cannot_run_is_refused_before_anything_is_done(tmp_path, options, word, more):
     done = run(tmp_path, "pipeline", "curate", *options, *more)
     assert done.returncode == 2
     assert word in done.stderr and len(done.stderr.splitlines()) == 1
     assert not (tmp_path / ".pipeline").exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_folder_without_media_is_wrong_use_and_says_what_was_left_out(tmp_path, more):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("no picture")
+    done = run(tmp_path, "pipeline", "curate", "notes", *more)
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert "no images or videos found" in last and "1" in last
 
 
 def test_two_first_runs_at_once_both_succeed(tmp_path):
