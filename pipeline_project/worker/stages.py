@@ -30,7 +30,7 @@ VERSIONS: Mapping[str, str] = MappingProxyType(
         "score": QUALITY_VERSION,
         "classify": CLASSIFIER_VERSION,
         "embed": "1",
-        "deduplicate": "1",
+        "deduplicate": "2",
         "select": "1",
         "write": "1",
     }

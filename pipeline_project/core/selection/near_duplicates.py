@@ -6,20 +6,21 @@ those that stand for a group, never with its other members: so a slow pan, whose
 resembles the next, does not chain into one group.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline_project.core.selection.close_vectors import CloseVectors, Rows
+
 DuplicateKind = Literal["exact", "perceptual", "embedding"]
 KINDS: tuple[DuplicateKind, ...] = ("exact", "perceptual", "embedding")
 MAX_HAMMING_BITS = 2
-_BLOCK_ROWS = 1024
-_BLOCK_LEADERS = 4096  # with the rows above, 32 MB for the widest matrix
-_Rows = npt.NDArray[np.intp]
-_Close = npt.NDArray[np.bool_]
+_BLOCK_ROWS = 2048
+# Of three pieces of a hash that differs in two bits, one is equal.
+_PIECES = ((0, 21), (21, 21), (42, 22))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,137 +43,116 @@ class FrameFeatures:
 
 
 def find_duplicates(
-    features: FrameFeatures, *, min_cosine: float
+    features: FrameFeatures, *, min_cosine: float | None
 ) -> dict[int, tuple[int, DuplicateKind]]:
     """Find the frames that another one stands for.
 
+    Frames are met from the best rank to the worst. Each joins the first frame before it that
+    stands for a group and is the same picture by the surest test that any of them passes.
+
     Args:
         features: n frames.
-        min_cosine: from this cosine on two vectors are one picture.
+        min_cosine: from this cosine on two vectors are one picture; None leaves that test out.
 
     Returns:
         For each duplicate row the row that stands for it, and the surest test that binds them.
         Rows that stand for themselves are not in it. Ties go to the earlier row.
     """
     count = len(features.pixels_sha256)
-    tests = _Tests(features, min_cosine)
-    order: _Rows = np.lexsort((np.arange(count), -features.rank))
-    leaders = _Leaders(tests, count)
+    if not count:
+        return {}
+    order: Rows = np.lexsort((np.arange(count), -features.rank))
+    hashes = _Hashes(features)
+    vectors = CloseVectors(features.vectors, min_cosine) if min_cosine is not None else None
     duplicates: dict[int, tuple[int, DuplicateKind]] = {}
     for start in range(0, count, _BLOCK_ROWS):
         block = order[start : start + _BLOCK_ROWS]
-        old = leaders.first_close(block)
-        among = [tests.close(kind, block, block) for kind in KINDS]
-        fresh: list[int] = []  # positions in this block that became leaders
-        for position, row in enumerate(block):
-            match = old.get(position)
+        # Whom a hash gives away already need not be compared by its vector.
+        by_vector = [hashes.leader(row) is None for row in block.tolist()]
+        near = _Near(vectors, block[by_vector])
+        position = 0  # among the rows that are compared by their vector
+        for row, compared in zip(block.tolist(), by_vector, strict=True):
+            # Asked again: a leader of this block may pass a surer test.
+            match = hashes.leader(row) or near.leader(position)
             if match is None:
-                match = _first_among(among, position, fresh, block)
-            if match is None:
-                fresh.append(position)
+                hashes.add(row)
+                near.stands(position)
             else:
-                duplicates[int(row)] = match
-        leaders.add(block[fresh])
+                duplicates[row] = match
+            position += compared
+        near.keep()
     return duplicates
 
 
-class _Tests:
-    """The three tests between any two lists of rows, each as one matrix operation."""
+class _Hashes:
+    """Leaders by the hash of their pixels, and by pieces of their perceptual hash."""
 
-    def __init__(self, features: FrameFeatures, min_cosine: float) -> None:
-        self.pixels = np.unique(np.asarray(features.pixels_sha256, str), return_inverse=True)[1]
-        self.source = np.unique(np.asarray(features.source, str), return_inverse=True)[1]
-        self._phash = features.phash
-        self._vectors = features.vectors
-        self._min_cosine = min_cosine
+    def __init__(self, features: FrameFeatures) -> None:
+        self._pixels = features.pixels_sha256
+        self._source = features.source
+        self._phash = features.phash.tolist()
+        self._by_pixels: dict[str, int] = {}
+        self._by_piece: dict[tuple[str, int, int], list[int]] = {}
+        self._place: dict[int, int] = {}
 
-    def close(self, kind: DuplicateKind, left: _Rows, right: _Rows) -> _Close:
-        """Which of `left` are one picture with which of `right`, by one test."""
-        if kind == "exact":
-            return np.asarray(np.equal.outer(self.pixels[left], self.pixels[right]))
-        if kind == "perceptual":
-            differing = np.bitwise_count(self._phash[left][:, None] ^ self._phash[right][None, :])
-            same_file = np.equal.outer(self.source[left], self.source[right])
-            return np.asarray((differing <= MAX_HAMMING_BITS) & same_file)
-        cosine = self._vectors[left] @ self._vectors[right].T
-        return np.asarray(cosine >= self._min_cosine)
+    def add(self, row: int) -> None:
+        """Take a row that stands for itself."""
+        self._place[row] = len(self._place)
+        self._by_pixels.setdefault(self._pixels[row], row)
+        for key in self._pieces(row):
+            self._by_piece.setdefault(key, []).append(row)
 
-
-class _Leaders:
-    """The rows that stand for a group, in order of their rank.
-
-    Equal pixels are looked up, perceptual hashes compared with the leaders of the same file, and
-    vectors with all leaders, so many at a time that memory does not grow with their number.
-    """
-
-    def __init__(self, tests: _Tests, count: int) -> None:
-        self._tests = tests
-        self._rows: _Rows = np.empty(count, np.intp)
-        self._count = 0
-        self._by_pixels: dict[int, int] = {}
-        self._by_source: dict[int, list[int]] = {}
-
-    def add(self, rows: _Rows) -> None:
-        """Take rows that stand for themselves."""
-        self._rows[self._count : self._count + len(rows)] = rows
-        self._count += len(rows)
-        for row in rows.tolist():
-            self._by_pixels.setdefault(int(self._tests.pixels[row]), row)
-            self._by_source.setdefault(int(self._tests.source[row]), []).append(row)
-
-    def first_close(self, block: _Rows) -> dict[int, tuple[int, DuplicateKind]]:
-        """For each position of the block the first leader it is one picture with."""
-        matches: dict[int, tuple[int, DuplicateKind]] = {}
-        for position, row in enumerate(block.tolist()):
-            leader = self._by_pixels.get(int(self._tests.pixels[row]))
-            if leader is not None:
-                matches[position] = (leader, "exact")
-        for source, positions in self._open_by_source(block, matches).items():
-            rows: _Rows = np.asarray(self._by_source.get(source, []), np.intp)
-            self._match("perceptual", block, positions, rows, matches)
-        still_open = [position for position in range(len(block)) if position not in matches]
-        self._match("embedding", block, still_open, self._rows[: self._count], matches)
-        return matches
-
-    def _open_by_source(
-        self, block: _Rows, matches: dict[int, tuple[int, DuplicateKind]]
-    ) -> dict[int, list[int]]:
-        positions: dict[int, list[int]] = {}
-        for position, source in enumerate(self._tests.source[block].tolist()):
-            if position not in matches:
-                positions.setdefault(source, []).append(position)
-        return positions
-
-    def _match(
-        self,
-        kind: DuplicateKind,
-        block: _Rows,
-        positions: list[int],
-        leaders: _Rows,
-        matches: dict[int, tuple[int, DuplicateKind]],
-    ) -> None:
-        """Add the first match of each position, from the first leaders to the last."""
-        for part in _parts(leaders):
-            positions = [position for position in positions if position not in matches]
-            if not positions:
-                return
-            close = self._tests.close(kind, block[positions], part)
-            for number in np.flatnonzero(close.any(axis=1)).tolist():
-                matches[positions[number]] = (int(part[int(np.argmax(close[number]))]), kind)
-
-
-def _parts(leaders: _Rows) -> Iterator[_Rows]:
-    for start in range(0, len(leaders), _BLOCK_LEADERS):
-        yield leaders[start : start + _BLOCK_LEADERS]
-
-
-def _first_among(
-    among: list[_Close], position: int, fresh: list[int], block: _Rows
-) -> tuple[int, DuplicateKind] | None:
-    if not fresh:
+    def leader(self, row: int) -> tuple[int, DuplicateKind] | None:
+        """The first leader with the same pixels; else the first with almost the same hash."""
+        same = self._by_pixels.get(self._pixels[row])
+        if same is not None:
+            return same, "exact"
+        own = self._phash[row]
+        like = [
+            leader
+            for key in self._pieces(row)
+            for leader in self._by_piece.get(key, ())
+            if (own ^ self._phash[leader]).bit_count() <= MAX_HAMMING_BITS
+        ]
+        if like:
+            return min(like, key=self._place.__getitem__), "perceptual"
         return None
-    for kind, close in zip(KINDS, among, strict=True):
-        row = close[position, fresh]
-        if row.any():
-            return int(block[fresh[int(np.argmax(row))]]), kind
-    return None
+
+    def _pieces(self, row: int) -> list[tuple[str, int, int]]:
+        source, whole = self._source[row], self._phash[row]
+        return [(source, low, whole >> low & (1 << bits) - 1) for low, bits in _PIECES]
+
+
+class _Near:
+    """Leaders by their vectors, for one block of rows: those from before, and those within."""
+
+    def __init__(self, vectors: CloseVectors | None, rows: Rows) -> None:
+        self._vectors = vectors
+        self._rows = rows
+        self._fresh = np.zeros(len(rows), bool)
+        if vectors is not None:
+            self._before = vectors.first_close(rows)
+            self._maybe = vectors.pairs_in(rows)
+
+    def leader(self, position: int) -> tuple[int, DuplicateKind] | None:
+        """The first leader that is close."""
+        if self._vectors is None:
+            return None
+        if self._before[position] >= 0:
+            return int(self._before[position]), "embedding"
+        likely = np.flatnonzero(self._maybe[position, :position] & self._fresh[:position])
+        if len(likely):
+            row = int(self._rows[position])
+            close = np.flatnonzero(self._vectors.close(row, self._rows[likely]))
+            if len(close):
+                return int(self._rows[likely[close[0]]]), "embedding"
+        return None
+
+    def stands(self, position: int) -> None:
+        """This row became a leader."""
+        self._fresh[position] = True
+
+    def keep(self) -> None:
+        """The block is done: its leaders come before the next one."""
+        if self._vectors is not None:
+            self._vectors.add(self._rows[self._fresh])

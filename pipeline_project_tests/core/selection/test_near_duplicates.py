@@ -60,7 +60,7 @@ def test_a_slow_pan_does_not_chain_into_one_group():
 
 
 @pytest.mark.parametrize("count", [1023, 1024, 2500])
-def test_groups_do_not_depend_on_how_rows_fall_into_blocks(count):
+def test_groups_of_equal_frames_are_found_across_blocks(count):
     places = np.random.default_rng(3).normal(size=(50, 8))
     rows = places[np.arange(count) % 50]
     found = find_duplicates(features(rows), min_cosine=0.9999)
@@ -125,10 +125,10 @@ def test_many_frames_give_what_one_comparison_after_the_other_gives(seed):
 
 
 @pytest.mark.parametrize("leaders", [1, 7, 64])
-def test_results_do_not_depend_on_how_leaders_fall_into_blocks(monkeypatch, leaders):
+def test_results_do_not_depend_on_how_rows_fall_into_blocks_of_any_size(monkeypatch, leaders):
     given = mixed(2200, 5)
     expected = find_duplicates(given, min_cosine=0.9)
-    monkeypatch.setattr(near_duplicates, "_BLOCK_LEADERS", leaders)
+    monkeypatch.setattr(near_duplicates, "_BLOCK_ROWS", leaders)
     assert find_duplicates(given, min_cosine=0.9) == expected
 
 
@@ -143,3 +143,30 @@ def test_memory_does_not_grow_with_the_number_of_frames():
     finally:
         tracemalloc.stop()
     assert peak_bytes < 75e6  # one block of rows against all frames at once would take 110 MB
+
+
+def clips(count, dim=160):
+    """Frames of clips that move slowly, in more dimensions than the first comparison looks at."""
+    chance = np.random.default_rng(7)
+    starts = np.repeat(chance.normal(size=(count // 20, dim)), 20, axis=0)
+    steps = chance.normal(scale=0.12, size=(count // 20, 20, dim)).cumsum(axis=1)
+    return features(starts + steps.reshape(count, dim), rank=chance.random(count))
+
+
+def test_vectors_of_many_dimensions_give_what_comparing_all_of_each_pair_gives():
+    given = clips(600)
+    cosine = given.vectors.astype(np.float64) @ given.vectors.T.astype(np.float64)
+    leaders, expected = [], {}
+    for row in np.argsort(-given.rank, kind="stable").tolist():
+        close = [leader for leader in leaders if cosine[row, leader] >= 0.985]
+        if close:
+            expected[row] = (close[0], "embedding")
+        else:
+            leaders.append(row)
+    assert 100 < len(expected) < 500
+    assert find_duplicates(given, min_cosine=0.985) == expected
+
+
+def test_without_a_threshold_vectors_are_not_compared():
+    given = features([[1, 0], [1, 0], [0, 1]], phash=[1, 2**40 - 1, 1], source=["a", "a", "a"])
+    assert find_duplicates(given, min_cosine=None) == {2: (0, "perceptual")}
