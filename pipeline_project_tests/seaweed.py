@@ -1,0 +1,201 @@
+"""A real S3 server for the tests: SeaweedFS, on this machine's loopback address alone.
+
+`seaweed` is one server per test process, `bucket` a fresh bucket on it. A test that kills its
+server makes one of its own with `Seaweed(folder)`.
+"""
+
+import contextlib
+import ctypes
+import json
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from pipeline_project.adapters.aws_errors import patiently
+from pipeline_project.adapters.aws_session import AwsAccess, AwsSession
+from pipeline_project.errors import TransientError
+
+HOST = "127.0.0.1"
+REGION = "eu-west-1"
+KEY_ID, SECRET = "AKSEAWEEDTEST", "seaweed-secret-of-the-tests"
+_GRPC = 10_000  # the server's own distance between a port and its gRPC port
+_START_S = 60.0
+
+
+class Seaweed:
+    """One server and its folder; `start` again after `kill` finds the same objects."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ports = _free_ports(4)
+        self._process: subprocess.Popen | None = None
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://{HOST}:{self._ports[3]}"
+
+    @property
+    def access(self) -> AwsAccess:
+        return AwsAccess(region=REGION, endpoint_urls={"s3": self.endpoint_url})
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What boto3 needs in a process of its own to find this server, and nothing else."""
+        return {**account(self.folder), "AWS_ENDPOINT_URL_S3": self.endpoint_url}
+
+    def session(self, **options: object) -> AwsSession:
+        return AwsSession(self.access, **options)  # type: ignore[arg-type]
+
+    def start(self) -> None:
+        master, volume, filer, s3 = self._ports
+        data = self.folder / "data"
+        data.mkdir(parents=True, exist_ok=True)
+        identity = {
+            "name": "tests",
+            "credentials": [{"accessKey": KEY_ID, "secretKey": SECRET}],
+            "actions": ["Admin", "Read", "List", "Tagging", "Write"],
+        }
+        (self.folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+        with (self.folder / "weed.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    str(Path(sys.executable).parent / "weed"),
+                    "server",
+                    f"-dir={data}",
+                    f"-ip={HOST}",
+                    f"-ip.bind={HOST}",
+                    f"-master.port={master}",
+                    f"-volume.port={volume}",
+                    f"-filer.port={filer}",
+                    f"-s3.port={s3}",
+                    "-s3.port.iceberg=0",
+                    "-s3.port.lance=0",
+                    # A bucket takes 7 volumes; 0 makes as many as there is disk for.
+                    "-volume.max=0",
+                    "-master.volumeSizeLimitMB=64",
+                    "-filer",
+                    "-s3",
+                    f"-s3.config={self.folder / 's3.json'}",
+                ],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_die_with_parent,
+            )
+        with environment(account(self.folder)):
+            self._wait_ready()
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def make_bucket(self) -> str:
+        name = f"test-{secrets.token_hex(6)}"
+        self.session().client("s3").create_bucket(
+            Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}
+        )
+        return name
+
+    def _wait_ready(self) -> None:
+        """Wait until an object can be written, which is later than the first answer."""
+        client = AwsSession(self.access, connect_timeout_s=2, read_timeout_s=5, attempts=1).client(
+            "s3"
+        )
+
+        def write() -> None:
+            if self._process is None or self._process.poll() is not None:
+                raise RuntimeError("weed ended: " + (self.folder / "weed.log").read_text()[-2000:])
+            try:
+                with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
+                    client.create_bucket(Bucket="ready")
+                client.put_object(Bucket="ready", Key="ready", Body=b"ready")
+            except Exception as error:
+                raise TransientError(f"weed: {error}.") from error
+
+        patiently(write, what="SeaweedFS", patience_s=_START_S, interval_s=0.2)
+
+
+def account(folder: Path) -> dict[str, str]:
+    """The tests' credentials, and nothing of whoever runs the tests."""
+    return {
+        "AWS_ACCESS_KEY_ID": KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": str(folder / "no-config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "no-credentials"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+@contextlib.contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for the time of the block."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ROLE_ARN"):
+            patch.delenv(name, raising=False)
+        for name, value in values.items():
+            patch.setenv(name, value)
+        yield
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[Seaweed]:
+    """A server of one's own for the time of the block."""
+    server = Seaweed(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
+    """One server for all tests of this process."""
+    with running(tmp_path_factory.mktemp("seaweed")) as server:
+        yield server
+
+
+@pytest.fixture
+def seaweed(seaweed_server: Seaweed) -> Iterator[Seaweed]:
+    """The server, with its account (not its address) in this process's environment."""
+    with environment(account(seaweed_server.folder)):
+        yield seaweed_server
+
+
+@pytest.fixture
+def bucket(seaweed: Seaweed) -> str:
+    """A fresh bucket."""
+    return seaweed.make_bucket()
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that are free now, and whose gRPC twins are."""
+    found: list[int] = []
+    while len(found) < count:
+        port = 20_000 + secrets.randbelow(30_000)
+        try:
+            for each in (port, port + _GRPC):
+                with socket.socket() as probe:
+                    probe.bind((HOST, each))
+        except OSError:
+            continue
+        found.append(port)
+    return found
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end the server when the tests are killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
