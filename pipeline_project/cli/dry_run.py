@@ -115,7 +115,7 @@ def _work_left(
         Address -> info, None for what cannot be used, and the frame stages that it lacks. Files
         that would have to be read to know are left out.
     """
-    from pipeline_project.adapters.embedder.lite0 import Lite0Embedder
+    from pipeline_project.adapters.embedder import open_embedder
     from pipeline_project.build import open_lake
     from pipeline_project.core.quality.classifier import classifier
     from pipeline_project.worker.identify import recall
@@ -125,7 +125,9 @@ def _work_left(
     config = settings.curation()
     lake = open_lake(settings)
     recalled = {} if config.rehash else recall(lake, refs)
-    stages = Stages(config, classifier(config.quality.classifier).sha256, Lite0Embedder().space)
+    stages = Stages(
+        config, classifier(config.quality.classifier).sha256, open_embedder(config.embedding).space
+    )
     keys = {
         each.sha256: stages.keys(each.sha256, each.info.kind).all()
         for each in recalled.values()

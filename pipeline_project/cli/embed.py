@@ -72,10 +72,10 @@ def _checked(out: Path) -> Path:
 
 def _embed_to(out: Path, listed: Sequence[Path], settings: "Settings") -> list[Path]:
     """Embed batch by batch into the file; returns the paths that its rows stand for."""
-    from pipeline_project.adapters.embedder.lite0 import Lite0Embedder
+    from pipeline_project.adapters.embedder import open_embedder
     from pipeline_project.adapters.media.reader import LocalMediaReader
 
-    reader, embedder = LocalMediaReader(), Lite0Embedder()
+    reader, embedder = LocalMediaReader(), open_embedder(settings.embedding)
     least_px = settings.quality.min_side_px
 
     def prepare(path: Path) -> "tuple[Path, Pixels | MediaError]":

@@ -37,11 +37,13 @@ def demand_runnable(settings: "Settings") -> None:
         ConfigError: a source that is not there, a selection that cannot be made, a folder for
             the result that cannot be written, a machine that this version cannot start.
     """
+    from pipeline_project.adapters.embedder import demand_embedder
     from pipeline_project.adapters.sources import open_source
     from pipeline_project.build import build_defs
     from pipeline_project.core.selection.config import parse_selection_config
 
     parse_selection_config(settings.selection)
+    demand_embedder(settings.embedding)
     if settings.source is None or not settings.source.startswith("pexels:"):
         open_source(settings.source, settings.include)
     _demand_folder(place_of(settings.output.dir))

@@ -4,9 +4,11 @@ Only shapes and limits live here. Where values come from (file, environment, fla
 `settings.py`. Secrets are never part of it.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+BUILT_IN_MODEL = "lite0-onnx-v1"
 
 
 class Section(BaseModel):
@@ -58,12 +60,77 @@ class QualityConfig(Section):
 
 
 class EmbeddingConfig(Section):
-    """Which model turns a frame into a vector."""
+    """Which model turns a frame into a vector. Vectors of two models are never compared."""
 
-    model: Literal["lite0-onnx-v1"] = Field(
-        "lite0-onnx-v1", description="Built-in EfficientNet-Lite0, 1280 numbers, no download."
+    model: str = Field(
+        BUILT_IN_MODEL,
+        description=f"{BUILT_IN_MODEL}: built-in EfficientNet-Lite0, 1280 numbers, no download. "
+        "FILE.onnx: any model of pictures to vectors. timm: DINOv2 ViT-S/14 at 224 px; timm:NAME: "
+        "any timm model; open_clip:NAME/TAG: any open_clip model; NAME may be local-dir:FOLDER. "
+        "timm and open_clip need the extra `gpu`.",
+    )
+    weights: str | None = Field(
+        None, description="A file of weights in place of a timm or open_clip model's own."
     )
     batch_size: int = Field(default=32, ge=1, le=1024, description="Frames per inference call.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto takes a GPU where the model's library finds one."
+    )
+    precision: Literal["fp32", "fp16"] = Field(
+        "fp32", description="fp16: half precision, for timm and open_clip on a GPU."
+    )
+    offline: bool = Field(
+        False, description="Ask no model hub: weights must be in its cache, or in files you name."
+    )
+    side_px: int | None = Field(
+        None, ge=16, le=2048, description="Width and height of the input; none: the model's own."
+    )
+    resize: Literal["squash", "crop"] = Field(
+        "squash", description="squash: the whole picture; crop: the square in its middle."
+    )
+    mean: list[float] | None = Field(
+        None,
+        min_length=3,
+        max_length=3,
+        description="Subtracted from red, green, blue, in 0..255; none: the model's own, for ONNX "
+        "ImageNet's.",
+    )
+    std: list[float] | None = Field(
+        None,
+        min_length=3,
+        max_length=3,
+        description="Divides red, green, blue, in 0..255; none: the model's own, for ONNX "
+        "ImageNet's.",
+    )
+    output: str | None = Field(None, description="Which output of an ONNX file; none: its first.")
+    duplicate_cosine: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Cosine from which two frames are one picture. None: the built-in model's "
+        "measured one; for other models embeddings then call no frames duplicates.",
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        kind = self.model.partition(":")[0]
+        torch = kind in ("timm", "open_clip")
+        if not (torch or self.model == BUILT_IN_MODEL or self.model.endswith(".onnx")):
+            raise ValueError(
+                f"model {self.model!r} is unknown; allowed: {BUILT_IN_MODEL}, a path that ends in "
+                ".onnx, timm, timm:NAME, open_clip:NAME/TAG"
+            )
+        unused = [] if torch else ["weights", "offline"]
+        unused += ["output"] if torch or self.model == BUILT_IN_MODEL else []
+        unused += ["side_px", "resize", "mean", "std"] if self.model == BUILT_IN_MODEL else []
+        for name in unused:
+            if getattr(self, name) not in (None, False, "squash"):
+                raise ValueError(f"{name} says nothing to model {self.model}; leave it out")
+        if self.precision == "fp16" and not torch:
+            raise ValueError(f"precision fp16 says nothing to model {self.model}; leave it out")
+        if any(value <= 0 for value in self.std or []):
+            raise ValueError("std must be above 0")
+        return self
 
 
 class DatapoolConfig(Section):
@@ -74,6 +141,34 @@ class DatapoolConfig(Section):
     )
     process_all: bool = Field(
         False, description="Look at files again that an earlier selection has already considered."
+    )
+
+
+class PexelsConfig(Section):
+    """Which videos of Pexels a `pexels:` source brings. The key is PEXELS_API_KEY, never here."""
+
+    api_url: str = Field(
+        "https://api.pexels.com/v1", description="Address of the API; the key goes there alone."
+    )
+    count: int = Field(1, ge=1, le=80, description="New videos per run.")
+    order: Literal["random", "best"] = Field(
+        "random", description="random: any of the 800 best matches; best: in the API's own order."
+    )
+    seed: int | None = Field(
+        None, description="The same seed gives the same random order; none: each run its own."
+    )
+    height_px: int = Field(
+        default=1080,
+        ge=1,
+        description="Wanted height, of an upright video its width: the smallest file that is not "
+        "below it, else the largest. Files above the original's own size are not taken.",
+    )
+    min_duration_s: float = Field(0.0, ge=0, description="Shorter videos are passed over.")
+    max_duration_s: float = Field(600.0, gt=0, description="Longer videos are passed over.")
+    max_bytes: int = Field(500_000_000, ge=1, description="Larger files are passed over.")
+    timeout_s: float = Field(30.0, gt=0, description="Longest silence of a server.")
+    max_wait_s: float = Field(
+        60.0, ge=0, description="Longest wait for the rate limit (200 requests an hour) to lift."
     )
 
 
@@ -107,8 +202,8 @@ class CurationConfig(Section):
 
     source: str | None = Field(
         default=None,
-        description="A folder or file, `s3://bucket/prefix`, `pexels:query`; "
-        "nothing means the bundled sample.",
+        description="A folder or file, `s3://bucket/prefix`, `pexels:query`, `pexels:popular`, "
+        "`pexels:id:123`; nothing means the bundled sample.",
     )
     include: list[str] = Field(
         default_factory=list,
@@ -123,6 +218,7 @@ class CurationConfig(Section):
     rehash: bool = Field(
         False, description="Read every file again, also where date and size have not changed."
     )
+    pexels: PexelsConfig = Field(default_factory=PexelsConfig)
     sampling: SamplingConfig = Field(default_factory=SamplingConfig)
     quality: QualityConfig = Field(default_factory=QualityConfig)
     embedding: EmbeddingConfig = Field(default_factory=EmbeddingConfig)

@@ -13,7 +13,7 @@ from typing import NoReturn
 from dagster_pipes import open_dagster_pipes
 
 from pipeline_project.adapters.addresses import path_of
-from pipeline_project.adapters.embedder.lite0 import Lite0Embedder
+from pipeline_project.adapters.embedder import open_embedder
 from pipeline_project.adapters.engine.threads import ThreadEngine
 from pipeline_project.adapters.lake.lance import LanceLake
 from pipeline_project.adapters.media.reader import LocalMediaReader
@@ -102,7 +102,7 @@ def local_parts(
         reader=LocalMediaReader(threads=_DECODER_THREADS),
         engine=ThreadEngine(files_at_once),
         classifier=classifier(request.config.quality.classifier),
-        embedder=Lite0Embedder(threads=threads_per_file),
+        embedder=open_embedder(request.config.embedding, threads_per_file),
         progress=progress,
     )
 
