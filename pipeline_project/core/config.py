@@ -83,7 +83,7 @@ class EmbeddingConfig(Section):
         False, description="Ask no model hub: weights must be in its cache, or in files you name."
     )
     side_px: int | None = Field(
-        None, ge=16, le=2048, description="Width and height of the input; none: the model's own."
+        None, ge=1, le=2048, description="Width and height of the input; none: the model's own."
     )
     resize: Literal["squash", "crop"] = Field(
         "squash", description="squash: the whole picture; crop: the square in its middle."

@@ -56,12 +56,12 @@ def hub(model: str, offline: bool) -> Iterator[None]:
     if offline:
         # Read once, when the package is first imported; hence both.
         os.environ["HF_HUB_OFFLINE"] = "1"
-        import_extra("huggingface_hub", model).constants.HF_HUB_OFFLINE = True
+        import_extra("huggingface_hub.constants", model).HF_HUB_OFFLINE = True
     try:
         yield
     except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         why = " ".join(str(error).split())
-        cache = import_extra("huggingface_hub", model).constants.HF_HUB_CACHE
+        cache = import_extra("huggingface_hub.constants", model).HF_HUB_CACHE
         network = "embedding.offline is set, so no server was asked" if offline else why[:300]
         missing = type(error).__module__.startswith(("huggingface_hub", "httpx", "requests"))
         raise ConfigError(
