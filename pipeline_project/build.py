@@ -15,6 +15,7 @@ from pipeline_project.adapters.object_store.local import LocalObjectStore
 from pipeline_project.adapters.selection_service.embedded import EmbeddedSelectionService
 from pipeline_project.adapters.sources import open_source
 from pipeline_project.adapters.sources.pexels import PexelsSource
+from pipeline_project.adapters.sources.pexels_http import PexelsHttp
 from pipeline_project.errors import ConfigError
 from pipeline_project.jobs.curation import make_jobs
 from pipeline_project.report.publish import publish
@@ -22,7 +23,7 @@ from pipeline_project.resources.instance import instance_resource
 from pipeline_project.resources.progress import LoggedProgress
 from pipeline_project.resources.publisher import Publisher
 from pipeline_project.resources.selection_service import SelectionClient
-from pipeline_project.resources.source import OpenPexels, Sources
+from pipeline_project.resources.source import OpenPexels, PexelsAsk, Sources
 from pipeline_project.resources.store import RunStore
 from pipeline_project.resources.worker import WorkerClient, WorkerCommand
 from pipeline_project.settings import Settings, load_settings
@@ -67,7 +68,7 @@ def local_resources(settings: Settings) -> dict[str, object]:
     commands = local_commands(settings)
     command_line = _worker_command(home)
     return {
-        "source": Sources(open_source, _open_pexels(settings, objects)),
+        "source": Sources(open_source, _open_pexels(settings)),
         "store": RunStore(objects, home),
         "instance": instance_resource(local_instance(settings)),
         "worker": WorkerClient(commands, command_line),
@@ -125,12 +126,19 @@ def _worker_command(home: Path) -> WorkerCommand:
     return command_line
 
 
-def _open_pexels(settings: Settings, objects: LocalObjectStore) -> OpenPexels | None:
+def _open_pexels(settings: Settings) -> OpenPexels | None:
     key = settings.pexels_api_key
     if key is None:
         return None
 
-    def open_pexels(spec: str, seed: int) -> PexelsSource:
-        return PexelsSource(spec, api_key=key.get_secret_value(), seed=seed)
+    def open_pexels(ask: PexelsAsk) -> PexelsSource:
+        http = PexelsHttp(
+            key.get_secret_value(),
+            api_url=ask.config.api_url,
+            timeout_s=ask.config.timeout_s,
+            max_wait_s=ask.config.max_wait_s,
+            deadline=ask.deadline,
+        )
+        return PexelsSource(ask.spec, http, ask.config, seed=ask.seed, known=ask.known)
 
     return open_pexels

@@ -1,12 +1,35 @@
 """Where media comes from: opens the source that the configuration names."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from pipeline_project.adapters.sources.base import MediaSource
+from pipeline_project.adapters.waiting import Deadline
+from pipeline_project.core.config import PexelsConfig
 from pipeline_project.errors import ConfigError
 
+
+@dataclass(frozen=True, slots=True)
+class PexelsAsk:
+    """What one run wants of Pexels.
+
+    Attributes:
+        spec: `pexels:QUERY`, `pexels:popular` or `pexels:id:123`.
+        config: how many videos, and which.
+        seed: decides the random order.
+        known: told names of videos, gives those that earlier runs brought.
+        deadline: of the run.
+    """
+
+    spec: str
+    config: PexelsConfig
+    seed: int
+    known: Callable[[Collection[str]], Collection[str]]
+    deadline: Deadline
+
+
 OpenSource = Callable[[str | None, Sequence[str]], MediaSource]
-OpenPexels = Callable[[str, int], MediaSource]
+OpenPexels = Callable[[PexelsAsk], MediaSource]
 
 PEXELS = "pexels:"
 
@@ -25,8 +48,8 @@ class Sources:
         Args:
             open_source: gives the source for a spec (None is the bundled sample) and its
                 include patterns.
-            open_pexels: gives the source for `pexels:query` and a random seed; None when there
-                is no key.
+            open_pexels: gives the source for what a run wants of Pexels; None when there is no
+                key.
         """
         self._open_source = open_source
         self._open_pexels = open_pexels
@@ -35,16 +58,16 @@ class Sources:
         """Open a source that is read in place."""
         return self._open_source(spec, include)
 
-    def open_pexels(self, spec: str, seed: int) -> MediaSource:
-        """Open a Pexels query; the same seed and the same answer give the same choice.
+    def open_pexels(self, ask: PexelsAsk) -> MediaSource:
+        """Open a Pexels query; the same seed and the same answers give the same choice.
 
         Raises:
-            ConfigError: there is no API key.
+            ConfigError: there is no API key, or it cannot be one.
         """
         if self._open_pexels is None:
             raise ConfigError(
-                f"opening the source {spec!r}: pexels: sources need PEXELS_API_KEY, which is not "
-                "set. Get a free key at https://www.pexels.com/api/ and export it, or curate a "
-                "folder."
+                f"opening the source {ask.spec!r}: pexels: sources need PEXELS_API_KEY, which is "
+                "not set. Get a free key at https://www.pexels.com/api/ and export it, or curate "
+                "a folder."
             )
-        return self._open_pexels(spec, seed)
+        return self._open_pexels(ask)

@@ -1,15 +1,8 @@
 """The graph: which branch runs, what comes out, and what is let go of when a run fails."""
 
-import hashlib
-
 import dagster as dg
 import pytest
 
-from pipeline_project.adapters.sources import open_source
-from pipeline_project.adapters.sources.pexels import PexelsSource
-from pipeline_project.resources.source import Sources
-from pipeline_project.worker.request import listing_key, load_listing
-from pipeline_project_tests.adapters.sources.pexels_server import KEY, VIDEO, serving
 from pipeline_project_tests.jobs.wiring import House
 
 ALWAYS = {
@@ -166,32 +159,6 @@ def test_a_pexels_query_without_a_key_is_wrong_use(house, instance):
     step, failure = failure_of(result)
     assert step == "download_random_video_from_pexels"
     assert "PEXELS_API_KEY" in failure.description
-
-
-def test_a_pexels_video_is_stored_once_with_its_maker(house, instance):
-    with serving() as api:
-
-        def open_pexels(spec, seed):
-            return PexelsSource(spec, KEY, seed=seed, base_url=f"{api.base}/v1")
-
-        api.total = 1
-        config = house.config(source="pexels:cats")
-        source = Sources(open_source, open_pexels)
-        results = [run(house, config, instance, source=source) for _ in range(2)]
-    assert [result.success for result in results] == [True, True]
-    assert "collect_media" not in {
-        e.step_key for e in results[0].all_events if e.event_type_value == "STEP_OUTPUT"
-    }
-    assert (
-        metadata_of(results[0], "download_random_video_from_pexels")["creator"].value == "Maker 0"
-    )
-    name = f"input/{hashlib.sha256(VIDEO).hexdigest()}.mp4"
-    assert [stored.key for stored in house.objects.list("input")] == [name]
-    for result in results:
-        (ref,) = load_listing(house.objects.get(listing_key(result.run_id)))
-        assert ref.uri == f"{house.objects.root}/{name}"
-        assert ref.size_bytes == len(VIDEO)
-        assert ref.attribution["creator"] == "Maker 0"
 
 
 def test_the_worker_reports_to_the_sink_that_was_put_in(house, instance):

@@ -1,72 +1,73 @@
-"""One random video from Pexels that matches a query, with who made it.
-
-The API key goes to the API alone: never to the host that serves the files, and never into an
-error, which is why errors of the HTTP library are not chained.
-"""
+"""Videos from Pexels that no earlier run has brought, with who made them."""
 
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, MutableSequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import requests
-
-from pipeline_project.core.records import MediaRef
-from pipeline_project.errors import (
-    ConfigError,
-    MediaUnreadable,
-    PermanentError,
-    PipelineError,
-    TransientError,
+from pipeline_project.adapters.sources.pexels_choice import (
+    PexelsQuery,
+    chosen,
+    parse_spec,
+    video_name,
+    why_not,
 )
+from pipeline_project.adapters.sources.pexels_http import PexelsHttp
+from pipeline_project.adapters.sources.pexels_listing import PER_PAGE, Page, PexelsListing
+from pipeline_project.core.config import PexelsConfig
+from pipeline_project.core.records import MediaRef
+from pipeline_project.errors import ConfigError
 
-API = "https://api.pexels.com/v1"
-SCHEME = "pexels:"
-_PER_PAGE = 80  # the most that the API gives
+_KNOWN = "an earlier run has it"
 _POOL = 800  # chosen among the best matches; later pages match badly
-_MAX_WIDTH_PX = 1920
-_CHUNK_BYTES = 1 << 20
+
+Known = Callable[[Collection[str]], Collection[str]]
+
+
+def _nothing_known(names: Collection[str]) -> Collection[str]:
+    return ()
 
 
 class PexelsSource:
-    """A source of exactly one video, chosen at random among the matches of a query."""
+    """A source of a few videos, the best or chosen at random among the matches of a query."""
 
     def __init__(
         self,
         spec: str,
-        api_key: str,
+        http: PexelsHttp,
+        config: PexelsConfig,
         *,
         seed: int,
-        base_url: str = API,
-        timeout_s: float = 30.0,
+        known: Known = _nothing_known,
     ) -> None:
         """Prepare; nothing is requested yet.
 
         Args:
-            spec: `pexels:query`; without a query, from the popular videos.
-            api_key: from https://www.pexels.com/api/.
-            seed: the same seed and the same answer of the API give the same video.
-            base_url: the API's address.
-            timeout_s: longest silence of the server.
+            spec: `pexels:QUERY`, `pexels:popular` or `pexels:id:123`.
+            http: the traffic.
+            config: how many videos, and which.
+            seed: the same seed and the same answers of the API give the same videos.
+            known: told names of videos, gives those that are not wanted again; one asked for by
+                its id is wanted in any case.
 
         Raises:
-            ConfigError: the spec is another source's, or the key cannot be one.
+            ConfigError: the spec is another source's, or the limits allow nothing.
         """
-        if not spec.startswith(SCHEME):
-            raise ConfigError(f"opening the source {spec!r}: expected `pexels:query`")
-        if not (api_key.isascii() and api_key.isalnum()):
+        if config.min_duration_s > config.max_duration_s:
             raise ConfigError(
-                "PEXELS_API_KEY holds something else than letters and digits (not shown here). "
-                "Copy the key again from https://www.pexels.com/api/."
+                f"opening the source {spec!r}: pexels.min_duration_s {config.min_duration_s:g} is "
+                f"above pexels.max_duration_s {config.max_duration_s:g}, so no video would do."
             )
+        self._query: PexelsQuery = parse_spec(spec)
         self._spec = spec
-        self._query = spec.removeprefix(SCHEME).strip()
-        self._key = api_key
+        self._http = http
+        self._listing = PexelsListing(http)
+        self._config = config
         self._seed = seed
-        self._base_url = base_url.rstrip("/")
-        self._timeout_s = timeout_s
+        self._known = known
+        self._ignored = 0
 
     @property
     def spec(self) -> str:
@@ -75,122 +76,98 @@ class PexelsSource:
 
     @property
     def ignored(self) -> int:
-        """Always 0: the other matches are not counted as left out."""
-        return 0
+        """Matches that the last listing passed over: known, too long, too large."""
+        return self._ignored
 
     def list(self) -> Iterator[MediaRef]:
-        """Choose one video and yield it, the same one each time; its size is not known yet.
+        """Yield the chosen videos, the same each time; whoever needs more than `count` goes on.
 
         Raises:
-            ConfigError: the key is refused, or nothing matches.
+            ConfigError: the key is refused, nothing matches, or all that matches is known.
             TransientError: the rate limit is reached, or the API is in trouble.
             PermanentError: the API answers something that cannot be understood.
         """
-        page = self._page(1)
-        total = min(page["total_results"], _POOL)
-        if total == 0 or not page["videos"]:
-            raise ConfigError(f"asking Pexels for {self._query!r}: no video matches; try another")
-        index = random.Random(self._seed).randrange(total)
-        if index >= len(page["videos"]):
-            page = self._page(index // _PER_PAGE + 1)
-        videos = page["videos"] or self._page(1)["videos"]
-        yield self._ref(videos[index % _PER_PAGE % len(videos)])
+        self._ignored = 0
+        if self._query.kind == "id":
+            video = self._listing.one(self._query.video_id).entry
+            reason = why_not(video, self._config)
+            if reason is not None:
+                raise ConfigError(f"taking Pexels video {self._query.video_id}: {reason}.")
+            yield chosen(video, self._config, self._spec)
+            return
+        found = 0
+        reasons: MutableSequence[str] = []
+        for video in self._unknown(reasons):
+            found += 1
+            yield chosen(video, self._config, self._spec)
+            if found == self._config.count:
+                return
+        if found == 0:
+            raise self._nothing(reasons)
 
     @contextmanager
     def fetch(self, uri: str) -> Iterator[Path]:
-        """Download the video to a temporary file, removed at the end of the `with` block.
+        """Download a video to a temporary file, removed at the end of the `with` block.
 
         Raises:
-            MediaUnreadable: the video is gone.
-            TransientError: the download broke off.
+            MediaUnreadable: the video is gone, or larger than allowed.
+            TransientError: the download broke off, however often it was tried.
         """
         with tempfile.TemporaryDirectory(prefix="pexels-") as folder:
             path = Path(folder) / "video.mp4"
-            what = f"downloading {uri}"
-            try:
-                with requests.get(uri, stream=True, timeout=self._timeout_s) as answer:
-                    if answer.status_code in (403, 404, 410):
-                        raise MediaUnreadable(f"{what}: HTTP {answer.status_code}, it is gone")
-                    _demand_ok(answer, what)
-                    with path.open("wb") as file:
-                        for chunk in answer.iter_content(_CHUNK_BYTES):
-                            file.write(chunk)
-                    declared = answer.headers.get("Content-Length")
-            except requests.RequestException as error:
-                raise _unreached(what, error) from None
-            size = path.stat().st_size
-            if declared is not None and declared.isdigit() and size != int(declared):
-                raise TransientError(f"{what}: {size} of {declared} bytes came; try again")
+            self._http.download(uri, path, max_bytes=self._config.max_bytes)
             yield path
 
-    def _page(self, number: int) -> dict[str, Any]:
-        params: dict[str, str | int] = {"per_page": _PER_PAGE, "page": number}
-        if self._query:
-            params["query"] = self._query
-        url = f"{self._base_url}/videos/{'search' if self._query else 'popular'}"
-        what = f"asking Pexels for {self._query or 'popular videos'!r}"
-        try:
-            answer = requests.get(
-                url, params=params, headers={"Authorization": self._key}, timeout=self._timeout_s
+    def _unknown(self, reasons: MutableSequence[str]) -> Iterator[dict[str, Any]]:
+        """Yield the matches in the wanted order, without those passed over."""
+        first = self._page(1)
+        total = min(first.total, _POOL)
+        if total == 0 or not first.videos:
+            asked = self._query.words or "popular videos"
+            raise ConfigError(
+                f"asking Pexels for {asked!r}: no video matches. Try other words; the API "
+                "understands English best."
             )
-            _demand_ok(answer, what)
-            page = answer.json()
-            return {"total_results": int(page["total_results"]), "videos": list(page["videos"])}
-        except (ValueError, KeyError, TypeError) as error:
-            raise PermanentError(
-                f"{what}: the answer cannot be understood ({type(error).__name__})"
-            ) from None
-        except requests.RequestException as error:
-            raise _unreached(what, error) from None
+        order = [*range(total)]
+        if self._config.order == "random":
+            random.Random(self._seed).shuffle(order)
+        pages = {1: first}
+        known = set(self._known(_names(first)))
+        seen: set[int] = set()
+        for index in order:
+            number, place = index // PER_PAGE + 1, index % PER_PAGE
+            if number not in pages:
+                pages[number] = self._page(number)
+                known.update(self._known(_names(pages[number])))
+            videos = pages[number].videos
+            # Pages may be shorter than promised, and shift between two requests.
+            if place >= len(videos) or videos[place].id in seen:
+                continue
+            video = videos[place]
+            seen.add(video.id)
+            there = video_name(video.id) in known
+            reason = _KNOWN if there else why_not(video.entry, self._config)
+            if reason is None:
+                yield video.entry
+            else:
+                self._ignored += 1
+                reasons.append(reason)
 
-    def _ref(self, video: dict[str, Any]) -> MediaRef:
-        try:
-            files = [f for f in video["video_files"] if f["file_type"] == "video/mp4"]
-            # The largest that is not larger than needed; else the smallest there is.
-            fitting = [f for f in files if (f["width"] or 0) <= _MAX_WIDTH_PX]
-            best = max(fitting, key=_width) if fitting else min(files, key=_width)
-            return MediaRef(
-                uri=best["link"],
-                name=f"pexels-{int(video['id'])}.mp4",
-                source=self._spec,
-                size_bytes=int(best.get("size") or 0),
-                fingerprint=f"{video['id']}-{best['id']}",
-                attribution={
-                    "provider": "Pexels",
-                    "page": str(video["url"]),
-                    "creator": str(video["user"]["name"]),
-                    "creator_page": str(video["user"]["url"]),
-                },
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise PermanentError(
-                f"choosing a file of a Pexels video: its entry cannot be understood ({error!r})"
-            ) from error
+    def _page(self, number: int) -> Page:
+        if self._query.kind == "popular":
+            return self._listing.popular(number)
+        return self._listing.search(self._query.words, number)
 
-
-def _width(file: dict[str, Any]) -> int:
-    return int(file["width"] or 0)
-
-
-def _demand_ok(answer: requests.Response, what: str) -> None:
-    code = answer.status_code
-    if code in (401, 403):
-        raise ConfigError(
-            f"{what}: HTTP {code}, the key is refused. Check PEXELS_API_KEY at "
-            "https://www.pexels.com/api/."
+    def _nothing(self, reasons: MutableSequence[str]) -> ConfigError:
+        known = sum(reason == _KNOWN for reason in reasons)
+        other = next((reason for reason in reasons if reason != _KNOWN), "")
+        return ConfigError(
+            f"asking Pexels for {self._query.words or 'popular videos'!r}: none of the "
+            f"{len(reasons)} matches is new and allowed: {known} are there from earlier runs"
+            + (f"; of the others the first is passed over because {other}" if other else "")
+            + ". Try other words, or allow more under `pexels:` in pipeline.yaml."
         )
-    if code == 429:
-        reset = answer.headers.get("X-Ratelimit-Reset", "unknown")
-        raise TransientError(
-            f"{what}: HTTP 429, the rate limit is reached; it is lifted at {reset} (Unix time)"
-        )
-    if code >= 500:
-        raise TransientError(f"{what}: HTTP {code}, the server is in trouble; try again later")
-    if code != 200:
-        raise PermanentError(f"{what}: HTTP {code}, which was not expected")
 
 
-def _unreached(what: str, error: requests.RequestException) -> PipelineError:
-    return TransientError(
-        f"{what}: no whole answer ({type(error).__name__}); check the network and try again"
-    )
+def _names(page: Page) -> MutableSequence[str]:
+    return [video_name(each.id) for each in page.videos]
