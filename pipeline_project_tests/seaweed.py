@@ -181,10 +181,10 @@ def bucket(seaweed: Seaweed) -> str:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that are free now, and whose gRPC twins are."""
+    """Ports that are free now, and whose gRPC twins are; below those given to connections."""
     found: list[int] = []
     while len(found) < count:
-        port = 20_000 + secrets.randbelow(30_000)
+        port = 10_000 + secrets.randbelow(12_000)
         try:
             for each in (port, port + _GRPC):
                 with socket.socket() as probe:

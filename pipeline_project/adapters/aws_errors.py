@@ -218,6 +218,7 @@ def _of_client(error: Exception, what: str) -> PipelineError:
     if "FlexibleChecksumError" in kinds:
         return TransientError(f"{what}: the bytes were damaged on the way. Try again.")
     if kinds & {
+        "ConnectionError",
         "HTTPClientError",
         "HTTPError",
         "IncompleteReadError",
