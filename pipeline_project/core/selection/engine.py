@@ -94,7 +94,7 @@ def select(
     for rule in config.strategies:
         selection.add_diversifying_strategy(
             everything,
-            rule.strategy.strength,
+            rule.strategy.power,
             stopping_condition_minimum_distance=rule.strategy.stopping_condition_minimum_distance,
         )
     if weights is not None:
