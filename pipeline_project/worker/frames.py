@@ -6,7 +6,7 @@ shrunken ones, whatever the length of the video.
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import cv2
@@ -244,7 +244,7 @@ class FrameStages:
 def embeddings_of(embedder: ImageEmbedder) -> Table:
     """The table of an embedder's space; a changed model gets a table of its own."""
     space = embedder.space
-    return embeddings_table(f"{space.name}_{space.weights_sha256[:8]}", space.dim)
+    return embeddings_table(f"{space.name}_{space.weights_sha256[:8]}", space.dim, asdict(space))
 
 
 class _Clock:

@@ -8,11 +8,14 @@ Per-datum tables also carry `datum_key`: the rows of a datum count once `datums`
 `done`. Units stand in the column names; measures keep their own units (see `core/quality`).
 """
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
+SPACE = b"pipeline_project.embedding_space"
 _KEY = {b"lance-schema:unenforced-primary-key": b"true"}
 
 
@@ -111,6 +114,32 @@ TABLES: dict[str, Table] = {
             sobel_variance=_d,
             fft_high_frequency=_d,
             mean_luma=_d,
+            sharpness=_d,
+            tenengrad=_d,
+            reference_laplacian_variance=_d,
+            half_laplacian_variance=_d,
+            quarter_laplacian_variance=_d,
+            tile_laplacian_variance=_d,
+            reblur_ratio=_d,
+            spectral_peak_median=_d,
+            spectral_peak_max=_d,
+            spectral_peak_mean=_d,
+            spectral_peak_kurtosis=_d,
+            spectral_slope=_d,
+            spectral_band_2=_d,
+            spectral_band_3=_d,
+            spectral_band_4=_d,
+            spectral_band_5=_d,
+            spectral_band_6=_d,
+            radial_residual=_d,
+            dark_share=_d,
+            light_share=_d,
+            contrast=_d,
+            entropy=_d,
+            noise_sigma=_d,
+            uniform_row_ratio=_d,
+            cr_peak=_d,
+            cb_peak=_d,
         ),
         _table(
             "labels",
@@ -181,6 +210,38 @@ TABLES: dict[str, Table] = {
             value=_d,
             threshold=_d,
         ),
+        # What people decided about frames; of several rows the one committed last counts.
+        _table(
+            "decisions",
+            "dataset frame_id",
+            dataset=_s,
+            frame_id=_s,
+            decision=_s,
+            decided_by=_s,
+            decided_at=_time,
+            file_name=_s,
+        ),
+        # Labels that came back, one row per annotation; a frame that was found empty has one row
+        # with class "". Of a frame's rows those of its newest import count. Boxes are in pixels
+        # of the whole frame; `shape` is the annotation as its tool wrote it, JSON.
+        _table(
+            "annotations",
+            "dataset frame_id import_id annotation_id",
+            dataset=_s,
+            frame_id=_s,
+            import_id=_s,
+            annotation_id=_s,
+            class_name=_s,
+            kind=_s,
+            x_px=_d,
+            y_px=_d,
+            width_px=_d,
+            height_px=_d,
+            shape=_s,
+            tool=_s,
+            file_name=_s,
+            imported_at=_time,
+        ),
         # Errors: a file could not be used, or (damaged) only in part.
         _table(
             "rejects",
@@ -199,10 +260,15 @@ TABLES: dict[str, Table] = {
 }
 
 
-def embeddings_table(space: str, dim: int) -> Table:
+def embeddings_table(space: str, dim: int, about: Mapping[str, object] | None = None) -> Table:
     """One table per embedding space, so that vectors of two spaces can never be mixed.
 
-    Its vectors are float32 of unit length, shape (dim,).
+    Its vectors are float32 of unit length, shape (dim,). What is known of the space (`about`)
+    stands in the table's own metadata, as JSON.
     """
     name = "embeddings_" + "".join(c if c.isalnum() else "_" for c in space)
-    return _table(name, "frame_id", frame_id=_s, datum_key=_s, vector=pa.list_(_f, dim))
+    table = _table(name, "frame_id", frame_id=_s, datum_key=_s, vector=pa.list_(_f, dim))
+    if about is None:
+        return table
+    metadata = {**(table.schema.metadata or {}), SPACE: json.dumps(about, sort_keys=True).encode()}
+    return replace(table, schema=table.schema.with_metadata(metadata))
