@@ -6,7 +6,9 @@ Only shapes and limits live here. Where values come from (file, environment, fla
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from pipeline_project.core.metadata.sidecar import compiled
 
 BUILT_IN_MODEL = "lite0-onnx-v1"
 
@@ -144,6 +146,56 @@ class DatapoolConfig(Section):
     )
 
 
+class MetadataConfig(Section):
+    """What else is known of files, for strategies on METADATA, SCORES and PREDICTIONS."""
+
+    csv: str | None = Field(
+        None,
+        description="A table in UTF-8 with a column `file` (path below the source) and any others. "
+        "A relative path is below the source.",
+    )
+    path_pattern: str | None = Field(
+        None,
+        description="A regular expression searched in each path below the source; its named "
+        "groups are keys: (?P<camera>cam[0-9]+)/.",
+    )
+    lightly_dir: str = Field(
+        default=".lightly",
+        description="Folder with `metadata` and `predictions` in Lightly's formats. A relative "
+        "path is below the source.",
+    )
+
+    @field_validator("path_pattern")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            compiled(pattern)
+        return pattern
+
+
+class ConstraintsConfig(Section):
+    """What picks must keep to, whatever the strategies say."""
+
+    max_per_source: int | None = Field(
+        None,
+        ge=1,
+        description="At most so many picks of one file, those of earlier runs of the dataset "
+        "included. Sequences count as one.",
+    )
+    min_gap_s: float | None = Field(
+        None,
+        gt=0,
+        description="At least so many seconds between picks of one video, those of earlier runs "
+        "of the dataset included.",
+    )
+    selected_sequence_length: int = Field(
+        default=1,
+        ge=1,
+        description="Picks are runs of that many consecutive sampled frames of one video, or "
+        "images of one folder.",
+    )
+
+
 class PexelsConfig(Section):
     """Which videos of Pexels a `pexels:` source brings. The key is PEXELS_API_KEY, never here."""
 
@@ -227,6 +279,11 @@ class CurationConfig(Section):
         description="A Lightly `selection_config`, verbatim; empty means the 10 % most diverse, "
         "at least 1, at most 500.",
     )
+    engine: Literal["own", "mundig"] = Field(
+        "own", description="Which engine carries out `selection`; mundig is Lightly's library."
+    )
+    metadata: MetadataConfig = Field(default_factory=MetadataConfig)
+    constraints: ConstraintsConfig = Field(default_factory=ConstraintsConfig)
     datapool: DatapoolConfig = Field(default_factory=DatapoolConfig)
     output: OutputConfig = Field(default_factory=OutputConfig)
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
