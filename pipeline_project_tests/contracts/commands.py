@@ -73,7 +73,7 @@ class CommandsContract:
             python("import time; time.sleep(60)"), env={}, timeout_s=60, label="run 7"
         )
         assert commands.running() == [(command_id, "run 7")]
-        assert commands.poll(command_id).state == "running"
+        assert wait_for(lambda: commands.poll(command_id).state == "running")
         commands.cancel(command_id)
         assert commands.running() == []
 
@@ -89,17 +89,18 @@ class CommandsContract:
         time.sleep(0.2)
         assert beat.stat().st_size == size
 
-    def test_a_command_that_ignores_the_request_to_end_is_killed(self, commands):
+    def test_a_command_that_ignores_the_request_to_end_is_killed(self, commands, tmp_path):
+        deaf = tmp_path / "deaf"
         command_id = commands.send(
             python(
-                "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-                "print('deaf', flush=True); time.sleep(60)"
+                "import pathlib, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+                f"pathlib.Path({str(deaf)!r}).touch(); time.sleep(60)"
             ),
             env={},
             timeout_s=60,
             label="x",
         )
-        assert wait_for(lambda: "deaf" in commands.poll(command_id).stdout_tail)
+        assert wait_for(deaf.exists)
         commands.cancel(command_id)
         assert ended(commands, command_id).state == "cancelled"
 
@@ -122,6 +123,13 @@ class CommandsContract:
         with pytest.raises(PermanentError):
             commands.cancel(unknown)
 
-    def test_a_program_that_does_not_exist_is_wrong_use(self, commands):
-        with pytest.raises(ConfigError, match="no-such-program"):
-            commands.send(["no-such-program"], env={}, timeout_s=30, label="x")
+    def test_a_program_that_does_not_exist_is_told(self, commands):
+        """At once where it can be seen at once, else as a command that failed."""
+        try:
+            command_id = commands.send(["no-such-program"], env={}, timeout_s=30, label="x")
+        except ConfigError as error:
+            assert "no-such-program" in str(error)
+            return
+        status = ended(commands, command_id)
+        assert (status.state, status.exit_code) == ("failed", 127)
+        assert "no-such-program" in status.stderr_tail

@@ -10,12 +10,16 @@ END_STATES: frozenset[CommandState] = frozenset({"succeeded", "failed", "timed_o
 
 @dataclass(frozen=True, slots=True)
 class CommandStatus:
-    """Where a command stands; the tails hold the last characters of its output."""
+    """Where a command stands; the tails hold the last characters of its output.
+
+    `detail` is the machine's own word for it, where it says more (`DeliveryTimedOut`, say).
+    """
 
     state: CommandState
     exit_code: int | None = None
     stdout_tail: str = ""
     stderr_tail: str = ""
+    detail: str = ""
 
     @property
     def ended(self) -> bool:

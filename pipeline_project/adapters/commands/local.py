@@ -167,16 +167,20 @@ class LocalCommands:
     ) -> None:
         """Wait for the end, enforce the time limit, and write down how it ended."""
         try:
-            process.wait(timeout=limit)
-        except subprocess.TimeoutExpired:
-            _note_ending(folder, "timed_out")
+            try:
+                process.wait(timeout=limit)
+            except subprocess.TimeoutExpired:
+                _note_ending(folder, "timed_out")
+                end_session(process.pid, record["started"], grace_s=self._grace_s)
+                process.wait()
+            # Nothing that a command started outlives it.
             end_session(process.pid, record["started"], grace_s=self._grace_s)
-            process.wait()
-        # Nothing that a command started outlives it.
-        end_session(process.pid, record["started"], grace_s=self._grace_s)
+        except PermanentError as error:  # some of them cannot be ended
+            with contextlib.suppress(FileNotFoundError), (folder / "stderr").open("a") as file:
+                file.write(f"\n{error}\n")
         if process.stdin is not None:
             process.stdin.close()
-        code = process.returncode
+        code = process.poll()
         state = _ending(folder) or ("succeeded" if code == 0 else "failed")
         with contextlib.suppress(FileNotFoundError):  # the whole folder was removed meanwhile
             _write_json(folder / "exit.json", {"state": state, "exit_code": code})

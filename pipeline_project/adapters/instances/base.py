@@ -4,9 +4,12 @@ An instance is shared: each run holds a lease on it, and the last one out stops 
 book (`leases.py`) is the truth about who holds what.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
+
+from pipeline_project.adapters.instances.cost import Cost
 
 InstanceState = Literal["stopped", "pending", "running", "stopping", "terminated"]
 
@@ -28,7 +31,10 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class InstanceStatus:
-    """What an instance is doing and who wants it to."""
+    """What an instance is doing and who wants it to.
+
+    `cost` is what it has cost since it was last started; None where it costs nothing.
+    """
 
     instance_id: str
     kind: str
@@ -36,6 +42,7 @@ class InstanceStatus:
     leases: list[Lease] = field(default_factory=list)
     running_since: datetime | None = None
     commands: list[tuple[str, str]] = field(default_factory=list)
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +73,10 @@ class Instances(Protocol):
         """Write the lease, ask for the start, and return without waiting. Idempotent per run."""
         ...
 
-    def wait_ready(self, *, timeout_s: float) -> InstanceStatus:
-        """Wait until commands can be sent.
+    def wait_ready(
+        self, *, timeout_s: float, keep: Callable[[], None] = lambda: None
+    ) -> InstanceStatus:
+        """Wait until commands can be sent; `keep` is called on every poll and renews the lease.
 
         Raises:
             RemoteTimedOut: not ready in time; names the last state.
@@ -80,7 +89,12 @@ class Instances(Protocol):
 
         Raises:
             PermanentError: this run holds no lease.
+            RemoteFailed: the instance was stopped or terminated meanwhile.
         """
+        ...
+
+    def affordable_s(self, max_cost_usd: float) -> float:
+        """Seconds from now until the instance has cost so much since its start; inf if free."""
         ...
 
     def release(self, run_id: str) -> ReleaseOutcome:

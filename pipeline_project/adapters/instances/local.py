@@ -4,6 +4,7 @@ Leases matter here too: they say which run works on this machine, and the same c
 on a rented one.
 """
 
+import math
 from collections.abc import Callable
 from datetime import datetime
 
@@ -59,7 +60,13 @@ class LocalInstance:
         self._book.acquire(run_id, lease_s=lease_s, started_instance=False)
         return self.status()
 
-    def wait_ready(self, *, timeout_s: float) -> InstanceStatus:
+    def affordable_s(self, max_cost_usd: float) -> float:
+        """Infinity: this machine costs nothing."""
+        return math.inf
+
+    def wait_ready(
+        self, *, timeout_s: float, keep: Callable[[], None] = lambda: None
+    ) -> InstanceStatus:
         """Return at once: this machine is ready."""
         return self.status()
 

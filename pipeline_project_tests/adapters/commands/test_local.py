@@ -9,8 +9,10 @@ import textwrap
 
 import pytest
 
+from pipeline_project.adapters.commands import local
 from pipeline_project.adapters.commands.local import LocalCommands
 from pipeline_project.adapters.commands.processes import alive, session_members, start_mark
+from pipeline_project.errors import PermanentError
 from pipeline_project_tests.contracts.commands import CommandsContract, ended, python, wait_for
 
 
@@ -150,6 +152,19 @@ def test_processes_that_can_not_be_ended_are_named_in_the_end():
     finally:
         os.killpg(stranger.pid, signal.SIGKILL)
         stranger.wait()
+
+
+def test_a_command_whose_processes_cannot_be_ended_still_gets_its_end_written(
+    tmp_path, monkeypatch
+):
+    def refuse(session, mark, *, grace_s):
+        raise PermanentError("Ending processes 7 of session 7: not allowed")
+
+    monkeypatch.setattr(local, "end_session", refuse)
+    commands = LocalCommands(tmp_path)
+    status = ended(commands, commands.send(python("pass"), env={}, timeout_s=60, label="x"))
+    assert (status.state, status.exit_code) == ("succeeded", 0)
+    assert "not allowed" in status.stderr_tail
 
 
 def test_variables_are_not_written_down(tmp_path):

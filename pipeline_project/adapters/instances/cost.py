@@ -1,0 +1,94 @@
+"""What a rented instance costs: on-demand hours, disk and transfer, from a dated table.
+
+Higher is worse. Figures are list prices before tax and discounts, so an upper bound for whoever
+has a savings plan, and a rough guide for spot instances, which cost less.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+HOURS_PER_MONTH = 730.0  # as AWS's own calculator counts
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What something has cost so far, and how that is known.
+
+    Attributes:
+        usd: US dollars; None where the table does not know the type.
+        usd_per_hour: what another hour adds.
+        parts: the sum's terms by name, US dollars.
+        note: where the prices come from, and what is missing.
+    """
+
+    usd: float | None
+    usd_per_hour: float | None
+    parts: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
+
+    def __str__(self) -> str:
+        """Say it for people."""
+        if self.usd is None:
+            return f"cost unknown ({self.note})"
+        return f"about ${self.usd:.2f} ({self.note})"
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """A price table: US dollars, by region."""
+
+    date: str
+    instance_hour_usd: Mapping[str, Mapping[str, float]]
+    disk_gb_month_usd: Mapping[str, float]
+    transfer_out_gb_usd: Mapping[str, float]
+
+    def cost(
+        self,
+        *,
+        region: str,
+        instance_type: str,
+        running_s: float,
+        disk_gb: float = 0.0,
+        transfer_out_gb: float = 0.0,
+    ) -> Cost:
+        """Add up an instance's hours, its disks for as long, and what left AWS.
+
+        Args:
+            region: such as `eu-west-1`.
+            instance_type: such as `g4dn.xlarge`.
+            running_s: seconds since the instance was started; at least a minute is charged.
+            disk_gb: size of its gp3 disks; they cost while it is stopped too, which is not here.
+            transfer_out_gb: sent to the internet. Between the instance and a bucket of the same
+                region it costs nothing.
+        """
+        hour = self.instance_hour_usd.get(region, {}).get(instance_type)
+        if hour is None:
+            return Cost(
+                None, None, note=f"no price of {instance_type} in {region} in the table {self.date}"
+            )
+        hours = max(running_s, 60.0) / 3600.0 if running_s > 0 else 0.0
+        disk_hour = disk_gb * self.disk_gb_month_usd.get(region, 0.0) / HOURS_PER_MONTH
+        parts = {
+            "instance": hours * hour,
+            "disk": hours * disk_hour,
+            "transfer": transfer_out_gb * self.transfer_out_gb_usd.get(region, 0.0),
+        }
+        note = f"{instance_type} in {region}, {hours * 60:.0f} min at list prices of {self.date}"
+        return Cost(sum(parts.values()), hour + disk_hour, parts, note)
+
+
+@cache
+def shipped_prices() -> Prices:
+    """Read the table that comes with the program."""
+    text = (files("pipeline_project.adapters.instances") / "prices.json").read_text("utf-8")
+    table: dict[str, Any] = json.loads(text)
+    return Prices(
+        date=table["date"],
+        instance_hour_usd=table["instance_hour_usd"],
+        disk_gb_month_usd=table["disk_gb_month_usd"],
+        transfer_out_gb_usd=table["transfer_out_gb_usd"],
+    )
