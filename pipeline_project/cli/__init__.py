@@ -25,6 +25,7 @@ from pipeline_project.cli.embed import embed
 from pipeline_project.cli.help import help_of
 from pipeline_project.cli.init import init
 from pipeline_project.cli.instance import instance_app
+from pipeline_project.cli.review import review
 from pipeline_project.cli.score import score
 from pipeline_project.cli.select import select
 from pipeline_project.errors import ConfigError, PipelineError
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 app.command(help=help_of(init), short_help="Write a commented pipeline.yaml.")(init)
 app.command(help=help_of(curate), short_help="Pick a small, clean, diverse set of frames.")(curate)
+app.command(help=help_of(review), short_help="Import decisions: accept, reject, rescue.")(review)
 app.command(help=help_of(score), short_help="Sharp, blur or moiré, per image.")(score)
 app.command(help=help_of(embed), short_help="One vector per image, into a .npy file.")(embed)
 app.command(help=help_of(select), short_help="The selection engine alone, on vectors.")(select)

@@ -1,0 +1,22 @@
+"""The settings of the commands that bring something back, or out, of one dataset."""
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline_project.settings import Settings
+
+
+def feedback_settings(config: Path | None, dataset: str | None, home: Path | None) -> "Settings":
+    """Read the settings; the flags are stronger."""
+    from pipeline_project.settings import load_settings
+
+    flags: dict[str, Any] = {"dataset": dataset, "home": home}
+    return load_settings(config, {key: value for key, value in flags.items() if value is not None})
+
+
+def new_run_id(command: str) -> str:
+    """Name one call of a command that writes to the lake."""
+    return f"{command}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.urandom(3).hex()}"

@@ -1,0 +1,1 @@
+"""Exports: picked frames as other tools take them, with ids that stay the same."""
