@@ -224,6 +224,24 @@ class PexelsConfig(Section):
     )
 
 
+class SourceAccessConfig(Section):
+    """Who reads an `s3://` source, and where; empty means the credentials that AWS tools find."""
+
+    profile: str | None = Field(
+        default=None, description="Profile of ~/.aws/config on the machine that reads."
+    )
+    role_arn: str | None = Field(
+        default=None, description="Role to assume, such as one in the bucket owner's account."
+    )
+    external_id: str | None = Field(
+        default=None, description="What the role's owner asks for beside it."
+    )
+    region: str | None = Field(default=None, description="The bucket's region.")
+    endpoint_url: str | None = Field(
+        default=None, description="Address of a server that speaks S3; none means AWS."
+    )
+
+
 class OutputConfig(Section):
     """Where the result goes."""
 
@@ -270,6 +288,7 @@ class CurationConfig(Section):
     rehash: bool = Field(
         False, description="Read every file again, also where date and size have not changed."
     )
+    source_access: SourceAccessConfig = Field(default_factory=SourceAccessConfig)
     pexels: PexelsConfig = Field(default_factory=PexelsConfig)
     sampling: SamplingConfig = Field(default_factory=SamplingConfig)
     quality: QualityConfig = Field(default_factory=QualityConfig)
