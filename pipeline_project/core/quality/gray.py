@@ -1,4 +1,4 @@
-"""The gray image that every measure looks at."""
+"""The gray image that most measures look at."""
 
 import cv2
 import numpy as np
@@ -27,3 +27,17 @@ def to_gray(pixels: Pixels) -> Gray:
             f"seen {pixels.dtype} {pixels.shape}. Decode it to 8-bit RGB first."
         )
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def checked_gray(gray: Gray) -> Gray:
+    """Give a gray image back, contiguous.
+
+    Raises:
+        ValueError: the array is empty or is not a gray uint8 image.
+    """
+    if gray.dtype != np.uint8 or gray.ndim != 2 or not gray.size:
+        raise ValueError(
+            "Measuring a gray frame: expected a non-empty uint8 array (height, width), "
+            f"seen {gray.dtype} {gray.shape}. Decode it to 8-bit gray first."
+        )
+    return np.ascontiguousarray(gray)

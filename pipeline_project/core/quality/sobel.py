@@ -1,39 +1,48 @@
-"""Sharpness as the variance of the Sobel gradient magnitude."""
+"""Sharpness as the strength of edges: two numbers of the Sobel gradient."""
 
-import cv2
-import numpy as np
-import numpy.typing as npt
-
-from pipeline_project.core.quality.gray import Gray
-from pipeline_project.core.quality.strips import filtered_variance
+from pipeline_project.core.quality.picture import Picture
 
 
-def sobel_variance(gray: Gray) -> float:
+def sobel_variance(picture: Picture) -> float:
     """Return the variance of the Sobel gradient magnitude: higher is sharper, 0 is constant.
 
     The magnitude is the Euclidean length of the two 3x3 Sobel responses, with the image
     mirrored at its border. Measured on the pixels as they are.
 
     Args:
-        gray: shape (height, width), uint8.
+        picture: any size; its native gray pixels count.
 
     Returns:
         Grey levels squared, 0 or more. Photographs have some hundreds to some ten thousands.
 
     Notes:
         Sees coarser edges than the Laplacian does, so the two together tell a soft image from
-        one that carries a pixel grid.
+        one that carries a pixel grid. Depends on subject and size as the Laplacian does.
 
     References:
         Pertuz, Puig, Garcia, "Analysis of focus measure operators for shape-from-focus",
         Pattern Recognition 46 (2013), measure GRA7, DOI 10.1016/j.patcog.2012.11.011.
     """
-    return filtered_variance(gray, _gradient_magnitude)
+    return max(picture.gradient.mean_square - picture.gradient.mean**2, 0.0)
 
 
-def _gradient_magnitude(gray: Gray) -> npt.NDArray[np.float32]:
-    across = cv2.Sobel(gray, cv2.CV_32F, 1, 0)
-    down = cv2.Sobel(gray, cv2.CV_32F, 0, 1)
-    # Exact up to the root, which IEEE rounds in one way; cv2.magnitude gives other last digits
-    # wherever the arrays happen to lie otherwise in memory.
-    return np.asarray(np.sqrt(across * across + down * down), np.float32)
+def tenengrad(picture: Picture) -> float:
+    """Return the mean squared Sobel gradient: higher is sharper, 0 is a constant image.
+
+    Args:
+        picture: any size; its native gray pixels count.
+
+    Returns:
+        Grey levels squared, 0 to about 2 million. Photographs have some hundreds to some ten
+        thousands.
+
+    Notes:
+        No threshold is taken off the gradient, so noise counts too. Depends on subject and size
+        as the Laplacian does.
+
+    References:
+        Krotkov, "Focusing", International Journal of Computer Vision 1 (1988),
+        DOI 10.1007/BF00127822; measure GRA6 of Pertuz, Puig, Garcia (2013),
+        DOI 10.1016/j.patcog.2012.11.011.
+    """
+    return picture.gradient.mean_square

@@ -1,0 +1,155 @@
+"""Power spectra of a few tiles of native pixels, taken once and shared by all who look at them.
+
+Moiré is looked for here and on native pixels alone: resizing makes it and unmakes it.
+"""
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipeline_project.core.quality.gray import Gray
+
+TILE_PX = 128
+TILES_PER_AXIS = 3
+COLUMNS = TILE_PX // 2 + 1
+# One grey level squared, about the noise of a good camera at base sensitivity. Under it lie
+# rounding and what JPEG left out.
+POWER_FLOOR = 1.0
+PEAK_LOW, PEAK_HIGH = 0.06, 0.5
+NEIGHBOURHOOD_BINS = 9
+# Frequencies up to this many cycles per pixel are low. It is the common choice of 60 cycles
+# across an image 500 pixels wide.
+LOW_CYCLES_PER_PX = 0.12
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Log power spectra of tiles.
+
+    Attributes:
+        log_power: shape (tiles, 128, 65), float32, ln(1 + power); power in grey levels squared,
+            such that noise of variance v has power v everywhere. Rows are vertical frequencies
+            from -0.5 to just under 0.5 cycles per pixel, columns horizontal ones from 0 to 0.5.
+        high_power: shape (tiles,), float32, grey levels squared: the mean square of each tile's
+            pixels once frequencies up to 0.12 cycles per pixel are taken out.
+    """
+
+    log_power: Floats
+    high_power: Floats
+
+    @cached_property
+    def mean(self) -> Floats:
+        """The tiles' mean log power, shape (128, 65)."""
+        return np.asarray(self.log_power.mean(axis=0))
+
+    @cached_property
+    def heights(self) -> Floats:
+        """Log power over its 9x9 local mean, 0 outside 0.06 to 0.5 cycles/px; (tiles, 128, 65)."""
+        return over_local_mean(self.log_power)
+
+    @cached_property
+    def peaks(self) -> Floats:
+        """The largest height of each tile, shape (tiles,)."""
+        return np.asarray(self.heights.reshape(len(self.heights), -1).max(axis=1))
+
+
+def over_local_mean(log_power: Floats) -> Floats:
+    """Subtract from each spectrum its 9x9 local mean, and keep 0.06 to 0.5 cycles per pixel."""
+    heights = np.empty_like(log_power)
+    for spectrum, height in zip(log_power, heights, strict=True):
+        cv2.blur(spectrum, (NEIGHBOURHOOD_BINS, NEIGHBOURHOOD_BINS), dst=height)
+    np.subtract(log_power, heights, out=heights)
+    heights *= _tables().peak_band
+    return heights
+
+
+def spectra(channel: Gray) -> Spectra:
+    """Transform a 3x3 grid of tiles, evenly spread from edge to edge.
+
+    Args:
+        channel: shape (height, width), uint8; gray, or one channel of colour. Sides under 128
+            pixels give narrower tiles, filled up with zeros behind the window.
+    """
+    rows, columns = (min(side, TILE_PX) for side in channel.shape)
+    window = _window(rows, columns)
+    places = tile_places(channel.shape)
+    tile = np.zeros((TILE_PX, TILE_PX), np.float32)
+    inner = tile[:rows, :columns]
+    packed = np.empty((len(places), TILE_PX, TILE_PX), np.float32)
+    for into, place in zip(packed, places, strict=True):
+        pixels = channel[place]
+        # Without its mean, whose leakage would drown quiet neighbours.
+        np.subtract(pixels, np.float32(cv2.mean(pixels)[0]), out=inner)
+        np.multiply(inner, window, out=inner)
+        cv2.dft(tile, dst=into)
+    power = _power(packed)
+    flat = power.reshape(len(power), -1)
+    high_power = flat @ _tables().high
+    flat += np.float32(POWER_FLOOR)
+    cv2.log(flat, dst=flat)
+    return Spectra(power, high_power)
+
+
+def tile_places(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
+    """Rows and columns of the tiles of an image of this (height, width)."""
+    rows, columns = ([slice(at, at + TILE_PX) for at in _starts(side)] for side in shape)
+    return [(down, across) for down in rows for across in columns]
+
+
+def _power(packed: Floats) -> Floats:
+    """From OpenCV's packed transforms, shape (tiles, 128, 128), to power, (tiles, 128, 65)."""
+    np.multiply(packed, packed, out=packed)
+    power = np.empty((len(packed), TILE_PX, COLUMNS), np.float32)
+    # Pairs of real and imaginary columns; the first and the last column are real transforms,
+    # packed along the rows.
+    np.add(packed[:, :, 1:-1:2], packed[:, :, 2:-1:2], out=power[:, :, 1:-1])
+    for column, source in ((0, 0), (COLUMNS - 1, TILE_PX - 1)):
+        line = packed[:, :, source]
+        half = line[:, 1:-1:2] + line[:, 2:-1:2]
+        power[:, 0, column], power[:, TILE_PX // 2, column] = line[:, 0], line[:, -1]
+        power[:, 1 : TILE_PX // 2, column] = half
+        power[:, TILE_PX // 2 + 1 :, column] = half[:, ::-1]
+    return power
+
+
+def frequencies() -> npt.NDArray[np.float64]:
+    """Distance from zero frequency of every bin, cycles per pixel, shape (128, 65)."""
+    return _tables().radius
+
+
+@dataclass(frozen=True)
+class _Tables:
+    radius: npt.NDArray[np.float64]
+    peak_band: Floats
+    high: Floats
+
+
+@cache
+def _tables() -> _Tables:
+    down = np.arange(TILE_PX) / TILE_PX - 0.5
+    radius = np.hypot(down[:, None], np.arange(COLUMNS)[None, :] / TILE_PX)
+    band = (radius >= PEAK_LOW) & (radius <= PEAK_HIGH)
+    # By Parseval the mean square is the sum of the power over all bins by their number; columns
+    # but the first and last stand for a negative frequency too.
+    high = (radius > LOW_CYCLES_PER_PX) * 2.0 / TILE_PX**2
+    high[:, [0, -1]] /= 2
+    return _Tables(radius, band.astype(np.float32), high.astype(np.float32).ravel())
+
+
+@cache
+def _window(rows: int, columns: int) -> Floats:
+    """A Hann window of unit power; alternate rows change sign, which puts zero in the middle."""
+    down, across = (np.sin(np.pi * np.arange(1, n + 1) / (n + 1)) ** 2 for n in (rows, columns))
+    window = np.outer(down * (-1.0) ** np.arange(rows), across)
+    return np.asarray(window / np.sqrt((window**2).sum()), np.float32)
+
+
+def _starts(side_px: int) -> list[int]:
+    """Where tiles start along one side; one tile where the side is no longer than a tile."""
+    last = max(side_px - TILE_PX, 0)
+    return sorted({round(last * step / (TILES_PER_AXIS - 1)) for step in range(TILES_PER_AXIS)})
