@@ -32,7 +32,7 @@ CONFIG_FILE = "pipeline.yaml"
 _PREFIX = "PIPELINE_"
 _SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
 _AMOUNTS = ("n_samples", "nSamples", "proportion_samples", "proportionSamples")
-_ENVIRONMENT_ONLY = ("pexels_api_key", "dagster_home")
+_ENVIRONMENT_ONLY = ("pexels_api_key", "lightly_token", "dagster_home")
 _OTHER_PROGRAMS = ("PIPELINE_WORKSPACE",)  # Azure Pipelines sets it in every build
 _NO_PATH = re.compile(r"pexels:|(?!file:)\w+://")  # sources that are named by words
 _BOOLEAN = "tag:yaml.org,2002:bool"
@@ -65,6 +65,9 @@ class Settings(CurationConfig, BaseSettings):
     home: Path = Field(default=Path(".pipeline"), description="State of this installation.")
     pexels_api_key: SecretStr | None = Field(
         None, validation_alias="PEXELS_API_KEY", description="Key for `pexels:` sources."
+    )
+    lightly_token: SecretStr | None = Field(
+        None, validation_alias="LIGHTLY_TOKEN", description="Token for `service: lightly`."
     )
     dagster_home: Path | None = Field(
         None, validation_alias="DAGSTER_HOME", description="Dagster's own state."

@@ -242,6 +242,56 @@ class SourceAccessConfig(Section):
     )
 
 
+class LightlyConfig(Section):
+    """What `service: lightly` needs. The token is LIGHTLY_TOKEN in the environment, never here."""
+
+    dataset: str | None = Field(
+        None, description="Name of the dataset at Lightly; none: the `dataset` above."
+    )
+    input: str | None = Field(
+        None,
+        description="Bucket address that Lightly reads media from; none: where uploads lie.",
+    )
+    output: str | None = Field(
+        None,
+        description="Bucket address that Lightly writes to; none: `lightly` beside the uploads.",
+    )
+    region: str | None = Field(None, description="AWS region of these buckets.")
+    role_arn: str | None = Field(
+        None, description="Role that Lightly assumes to reach them (delegated access)."
+    )
+    external_id: str | None = Field(None, description="External id that this role demands.")
+    worker_name: str = Field(
+        "pipeline-project", min_length=3, description="Name of the worker that a run starts."
+    )
+    runs_on: list[str] = Field(
+        default_factory=list, description="Labels that a worker must have to take the run."
+    )
+    worker_image: str = Field(
+        "lightly/worker:latest", description="Image of the worker; pin a digest to keep it."
+    )
+    shm_size: str = Field("1024m", description="Shared memory of the worker's container.")
+    gpus: str = Field("all", description="GPUs of the container; none: without.")
+    token_parameter: str = Field(
+        "/pipeline_project/lightly_token",
+        description="SSM parameter from which the worker's box reads the token.",
+    )
+    poll_s: float = Field(
+        30.0, ge=0, description="Seconds between looks at the run; Lightly asks for 30 or more."
+    )
+    worker_config: dict[str, Any] = Field(
+        default_factory=dict, description="A Lightly `worker_config`, verbatim."
+    )
+    lightly_config: dict[str, Any] = Field(
+        default_factory=dict, description="A Lightly `lightly_config`, verbatim."
+    )
+    docker_options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Options of the worker before 2.6, such as enable_corruptness_check or "
+        "stopping_condition.n_samples; translated, with a message for each.",
+    )
+
+
 class OutputConfig(Section):
     """Where the result goes."""
 
@@ -290,6 +340,7 @@ class CurationConfig(Section):
     )
     source_access: SourceAccessConfig = Field(default_factory=SourceAccessConfig)
     pexels: PexelsConfig = Field(default_factory=PexelsConfig)
+    lightly: LightlyConfig = Field(default_factory=LightlyConfig)
     sampling: SamplingConfig = Field(default_factory=SamplingConfig)
     quality: QualityConfig = Field(default_factory=QualityConfig)
     embedding: EmbeddingConfig = Field(default_factory=EmbeddingConfig)
