@@ -102,9 +102,9 @@ def test_an_empty_source_does_not_mean_the_current_folder(spec):
         open_source(spec)
 
 
-@pytest.mark.parametrize("spec", ["s3://bucket/prefix", "https://example.com/a.mp4"])
+@pytest.mark.parametrize("spec", ["ftp://example.com/prefix", "https://example.com/a.mp4"])
 def test_an_address_that_cannot_be_read_here_is_wrong_use(spec):
-    with pytest.raises(ConfigError, match="folders and files"):
+    with pytest.raises(ConfigError, match="folders, files and s3"):
         open_source(spec)
 
 
