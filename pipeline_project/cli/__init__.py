@@ -25,6 +25,7 @@ from pipeline_project.cli.embed import embed
 from pipeline_project.cli.help import help_of
 from pipeline_project.cli.init import init
 from pipeline_project.cli.instance import instance_app
+from pipeline_project.cli.labels import labels_app
 from pipeline_project.cli.review import review
 from pipeline_project.cli.score import score
 from pipeline_project.cli.select import select
@@ -47,6 +48,7 @@ app.command(help=help_of(score), short_help="Sharp, blur or moiré, per image.")
 app.command(help=help_of(embed), short_help="One vector per image, into a .npy file.")(embed)
 app.command(help=help_of(select), short_help="The selection engine alone, on vectors.")(select)
 app.command(help=help_of(doctor), short_help="Check this installation; say how to mend it.")(doctor)
+app.add_typer(labels_app, name="labels")
 app.add_typer(instance_app, name="instance")
 
 

@@ -1,10 +1,7 @@
 """Writes a selection where people look for it: frames, `selection.csv`, `.json`, the report."""
 
-import csv
-import io
 import json
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,16 +10,11 @@ import yaml
 from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.core.config import CurationConfig
-from pipeline_project.core.quality.registry import MEASURES
 from pipeline_project.errors import PermanentError
 from pipeline_project.report.assemble import assemble
-from pipeline_project.report.gather import (
-    PROBABILITIES,
-    SelectionRows,
-    read_selection,
-    read_thumbnails,
-)
+from pipeline_project.report.gather import SelectionRows, read_selection, read_thumbnails
 from pipeline_project.report.render import render_report
+from pipeline_project.report.tables import as_csv, candidates_table, selection_table
 from pipeline_project.worker.request import (
     WorkerRequest,
     WorkerResult,
@@ -31,6 +23,7 @@ from pipeline_project.worker.request import (
     rejects_key,
     request_key,
 )
+from pipeline_project.worker.review import read_review
 
 REPORT = "report.html"
 SELECTION = "selection.json"
@@ -175,7 +168,8 @@ def _documents(
 ) -> dict[str, bytes]:
     request = WorkerRequest.model_validate_json(store.get(request_key(result.run_id)))
     rejects = [json.loads(line) for line in store.get(rejects_key(result.run_id)).splitlines()]
-    table = [_row(rows, pick) for pick in rows.picks]
+    decisions = read_review(lake, str(rows.header["dataset"])).decisions
+    table = selection_table(rows, decisions)
     data = assemble(
         rows,
         lake=lake,
@@ -200,50 +194,14 @@ def _documents(
     }
     rejected = [{k: v for k, v in row.items() if k != "datum_key"} for row in rejects]
     return {
-        "selection.csv": _csv(table),
+        "selection.csv": as_csv(table),
+        "candidates.csv": as_csv(candidates_table(rows, decisions)),
         SELECTION: _json({**about, "rejects": rejected, "picks": table}),
         REPORT: render_report(data).encode(),
         "pipeline.yaml": yaml.safe_dump(
             config.model_dump(mode="json"), sort_keys=False, allow_unicode=True
         ).encode(),
     }
-
-
-def _row(rows: SelectionRows, pick: dict[str, object]) -> dict[str, object]:
-    """One line of `selection.csv`."""
-    frame_id = str(pick["frame_id"])
-    frame = rows.frames[frame_id]
-    source = rows.source(frame_id)
-    return {
-        "rank": pick["rank"],
-        "file": f"frames/{pick['file_name']}",
-        "source": source.name,
-        "timestamp_s": rows.timestamp_s(frame_id),
-        "width_px": frame["width_px"],
-        "height_px": frame["height_px"],
-        "label": rows.labels.get(frame_id, {}).get("label"),
-        **{name: rows.labels.get(frame_id, {}).get(name) for name in PROBABILITIES},
-        **{name: rows.scores.get(frame_id, {}).get(name) for name in MEASURES},
-        "reason": pick["reason"],
-        "frame_id": frame_id,
-        "uri": source.uri,
-        "attribution": "; ".join(source.attribution.values()),
-    }
-
-
-def _csv(table: Sequence[dict[str, object]]) -> bytes:
-    text = io.StringIO()
-    columns = list(table[0]) if table else ["rank", "file", "source", "timestamp_s", "frame_id"]
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in table)
-    return text.getvalue().encode()
-
-
-def _cell(value: object) -> object:
-    """Keep a spreadsheet from taking a file's name for a formula."""
-    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{value}" if formula else value
 
 
 def _json(content: object) -> bytes:

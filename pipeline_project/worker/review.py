@@ -1,6 +1,7 @@
 """Reads what people said of a dataset's frames: decisions, and labels that came back."""
 
 from collections import Counter
+from typing import Any
 
 from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.lake.schemas import TABLES
@@ -18,12 +19,23 @@ def read_review(lake: Lake, dataset: str, rev: str = "main") -> Review:
         for word in DECISIONS:
             if row["decision"] == word:
                 decided[row["frame_id"]] = word
-    rows = lake.read(TABLES["annotations"], where=of_it, rev=rev).to_pylist()
-    newest: dict[str, str] = {}
-    for row in sorted(rows, key=lambda row: row["imported_at"]):
-        newest[row["frame_id"]] = row["import_id"]
-    classes: dict[str, Counter[str]] = {frame: Counter() for frame in newest}
-    for row in rows:
-        if row["import_id"] == newest[row["frame_id"]] and row["class_name"]:
-            classes[row["frame_id"]][row["class_name"]] += 1
+    classes = {
+        frame: Counter(row["class_name"] for row in rows if row["class_name"])
+        for frame, rows in newest_annotations(lake, dataset, rev).items()
+    }
     return Review(decided, classes)
+
+
+def newest_annotations(
+    lake: Lake, dataset: str, rev: str = "main"
+) -> dict[str, list[dict[str, Any]]]:
+    """Read the annotations of each labelled frame of a dataset, those of its newest import."""
+    rows = lake.read(TABLES["annotations"], where=("dataset", {dataset}), rev=rev).to_pylist()
+    newest = {
+        row["frame_id"]: row["import_id"] for row in sorted(rows, key=lambda r: r["imported_at"])
+    }
+    found: dict[str, list[dict[str, Any]]] = {frame: [] for frame in newest}
+    for row in rows:
+        if row["import_id"] == newest[row["frame_id"]]:
+            found[row["frame_id"]].append(row)
+    return found

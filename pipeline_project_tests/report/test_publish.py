@@ -51,7 +51,8 @@ def test_the_folder_holds_frames_tables_report_and_settings(house):
     published = house.published
     assert published.folder == house.out / house.outcome.result.selection_id
     assert {path.name for path in published.folder.iterdir()} == {
-        *("frames", "selection.csv", "selection.json", "report.html", "pipeline.yaml")
+        *("frames", "selection.csv", "candidates.csv", "selection.json"),
+        *("report.html", "pipeline.yaml"),
     }
     written = {path.name for path in (published.folder / "frames").iterdir()}
     assert written == set(published.files) and published.picked == len(written) == 6

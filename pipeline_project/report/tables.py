@@ -1,0 +1,117 @@
+"""The result as tables that people open, edit and give back: `selection.csv`, `candidates.csv`."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pipeline_project.core.quality.registry import MEASURES
+from pipeline_project.report.data import OUTCOMES
+from pipeline_project.report.formats import number, words
+from pipeline_project.report.gather import PROBABILITIES, SelectionRows
+
+Table = Sequence[dict[str, object]]
+_HEAD = ("rank", "file", "source", "timestamp_s", "decision")
+
+
+def selection_table(rows: SelectionRows, decisions: Mapping[str, str]) -> Table:
+    """One line per pick, in order of rank; `decision` is what people said of it so far."""
+    return [
+        {
+            **_head(rows, pick, decisions),
+            **_facts(rows, pick["frame_id"]),
+            "reason": pick["reason"],
+            **_origin(rows, pick["frame_id"]),
+        }
+        for pick in rows.picks
+    ]
+
+
+def candidates_table(rows: SelectionRows, decisions: Mapping[str, str]) -> Table:
+    """One line per frame that the selection looked at: what became of it, and why.
+
+    Picks come first, in order of rank, then what was left out, then the others.
+    """
+    picks = {row["frame_id"]: row for row in rows.picks}
+    why = dict(_reasons(rows))
+    order = {name: place for place, name in enumerate(("excluded", "duplicate", "candidate"))}
+    others = [row for row in rows.candidates if row["frame_id"] not in picks]
+    others.sort(key=lambda row: order.get(row["outcome"], len(order)))
+    lines = [*rows.picks, *others]
+    return [
+        {
+            **_head(rows, row, decisions),
+            "outcome": OUTCOMES["picked"] if row["frame_id"] in picks else _outcome(row),
+            "reason": row.get("reason") or why.get(row["frame_id"], ""),
+            **_facts(rows, row["frame_id"]),
+            **_origin(rows, row["frame_id"]),
+        }
+        for row in lines
+        if row["frame_id"] in rows.frames
+    ]
+
+
+def as_csv(table: Table) -> bytes:
+    """Write a table as CSV in UTF-8; an empty one keeps the headings that matter."""
+    text = io.StringIO()
+    columns = list(table[0]) if table else [*_HEAD, "frame_id"]
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in table)
+    return text.getvalue().encode()
+
+
+def _head(
+    rows: SelectionRows, row: Mapping[str, Any], decisions: Mapping[str, str]
+) -> dict[str, object]:
+    frame = str(row["frame_id"])
+    name = row.get("file_name")
+    return {
+        "rank": row.get("rank"),
+        "file": f"frames/{name}" if name else None,
+        "source": rows.source(frame).name,
+        "timestamp_s": rows.timestamp_s(frame),
+        "decision": decisions.get(frame, ""),
+    }
+
+
+def _facts(rows: SelectionRows, frame: str) -> dict[str, object]:
+    return {
+        "width_px": rows.frames[frame]["width_px"],
+        "height_px": rows.frames[frame]["height_px"],
+        "label": rows.labels.get(frame, {}).get("label"),
+        **{name: rows.labels.get(frame, {}).get(name) for name in PROBABILITIES},
+        **{name: rows.scores.get(frame, {}).get(name) for name in MEASURES},
+    }
+
+
+def _origin(rows: SelectionRows, frame: str) -> dict[str, object]:
+    source = rows.source(frame)
+    return {
+        "frame_id": frame,
+        "uri": source.uri,
+        "attribution": "; ".join(source.attribution.values()),
+    }
+
+
+def _outcome(row: Mapping[str, Any]) -> str:
+    return OUTCOMES.get(row["outcome"], str(row["outcome"]))
+
+
+def _reasons(rows: SelectionRows) -> Iterator[tuple[str, str]]:
+    """Why frames were left out, by frame."""
+    for row in rows.duplicates:
+        if not row["keeper"]:
+            yield row["frame_id"], f"{row['kind']} duplicate of {row['group_id']}"
+    for row in rows.exclusions:
+        yield (
+            row["frame_id"],
+            f"{words(row['judgement'])}: {words(row['measure'])} {number(row['value'])}, "
+            f"threshold {number(row['threshold'])}",
+        )
+
+
+def _cell(value: object) -> object:
+    """Keep a spreadsheet from taking a file's name for a formula."""
+    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if formula else value
