@@ -1,0 +1,154 @@
+"""DIVERSITY as one objective among others: of rows, or of the objects that rows hold."""
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline_project.core.selection.pool import StoppedBy
+from pipeline_project.core.selection.vectors import Vectors
+
+Numbers = npt.NDArray[np.float64]
+_Rows = npt.NDArray[np.intp]
+_FARTHEST = 4.0  # squared: two unit vectors that point away from each other
+_LEAST = 1e-12  # stands for 0 where a logarithm is taken
+_NEAR = 1e-5  # squared distances below are taken anew, by differences
+
+
+class Diversity:
+    """The sum over the picks of the squared distance to the nearest other pick.
+
+    What is known of a row's distance is an upper bound until `settle` looks at the picks it has
+    not seen. With a negative power an upper bound is of no use, and all rows are kept settled.
+    """
+
+    def __init__(
+        self, rows: Vectors, power: float, capacity: int, least_distance: float = 0.0
+    ) -> None:
+        """Begin with nothing picked.
+
+        Args:
+            rows: shape (n, dim), unit length.
+            power: the strategy's strength.
+            capacity: most rows that will ever be added.
+            least_distance: a row nearer than this to a pick is refused.
+        """
+        self._rows = rows
+        self._power = power
+        self._square = np.full(len(rows), _FARTHEST)
+        self._seen = np.zeros(len(rows), np.int64)
+        self._picks = np.empty((capacity, rows.shape[1]), np.float32)
+        self._apart = np.full(capacity, np.inf)  # of each pick to its nearest other, squared
+        self._count = 0
+        self._least = least_distance
+
+    def log_gain(self) -> Numbers:
+        if self._count == 0:
+            return np.zeros(len(self._rows))
+        sum_apart = self._apart[: self._count].sum() if self._count > 1 else 0.0
+        return np.asarray(self._power * np.log(np.maximum(sum_apart + self._square, _LEAST)))
+
+    def settle(self, rows: _Rows) -> bool:
+        stale = rows[self._seen[rows] < self._count]
+        if not len(stale):
+            return False
+        since = int(self._seen[stale].min())
+        cosine = (self._rows[stale] @ self._picks[since : self._count].T).max(axis=1)
+        square = np.maximum(0.0, 2.0 - 2.0 * cosine.astype(np.float64))
+        for at in np.flatnonzero(square < _NEAR):
+            square[at] = self._difference(int(stale[at]))
+        self._square[stale] = np.minimum(self._square[stale], square)
+        self._seen[stale] = self._count
+        return True
+
+    def distance(self, row: int) -> float | None:
+        """L2 distance of a row to the nearest pick; None without any."""
+        self.settle(np.asarray([row]))
+        return float(np.sqrt(self._square[row])) if self._count else None
+
+    def add(self, row: int) -> None:
+        self.settle(np.asarray([row]))
+        vector = self._rows[row]
+        if self._count:
+            square = np.maximum(0.0, 2.0 - 2.0 * (self._picks[: self._count] @ vector))
+            np.minimum(self._apart[: self._count], square, out=self._apart[: self._count])
+            self._apart[self._count] = self._square[row]
+        self._picks[self._count] = vector
+        self._count += 1
+        if self._power < 0:
+            self.settle(np.arange(len(self._rows)))
+
+    def refuses(self, row: int) -> StoppedBy | None:
+        if self._least <= 0 or self._count == 0:
+            return None
+        distance = self.distance(row)
+        return "minimum_distance" if distance is not None and distance < self._least else None
+
+    def finished(self) -> StoppedBy | None:
+        return None
+
+    def _difference(self, row: int) -> float:
+        """The squared distance to the nearest pick, exact where products of floats are not."""
+        near = np.flatnonzero(self._picks[: self._count] @ self._rows[row] > 1 - _NEAR)
+        apart = self._picks[near].astype(np.float64) - self._rows[row]
+        return float((apart**2).sum(axis=1).min()) if len(near) else _FARTHEST
+
+
+class ObjectDiversity:
+    """The same of the objects that rows hold; a row gains the mean over its objects.
+
+    A row without objects gains nothing.
+    """
+
+    def __init__(
+        self, objects: Vectors, row: _Rows, rows: int, power: float, least_distance: float = 0.0
+    ) -> None:
+        """Begin with nothing picked.
+
+        Args:
+            objects: shape (m, dim), unit length.
+            row: shape (m,), the row of each object.
+            rows: how many rows there are.
+            power: the strategy's strength.
+            least_distance: a row whose objects' root mean squared distance is less is refused.
+        """
+        self._objects = objects
+        self._row = row
+        self._per_row = np.bincount(row, minlength=rows)
+        self._square = np.full(len(objects), _FARTHEST)
+        self._picked: list[int] = []
+        self._apart = np.empty(0)
+        self._power = power
+        self._least = least_distance
+
+    def log_gain(self) -> Numbers:
+        return np.asarray(
+            self._power * np.log(np.maximum(float(self._apart.sum()) + self._mean(), _LEAST))
+        )
+
+    def settle(self, rows: _Rows) -> bool:
+        return False
+
+    def add(self, row: int) -> None:
+        for number in np.flatnonzero(self._row == row).tolist():
+            cosine = (self._objects @ self._objects[number]).astype(np.float64)
+            square = np.maximum(0.0, 2.0 - 2.0 * cosine)
+            if self._picked:
+                self._apart = np.minimum(self._apart, square[self._picked])
+                self._apart = np.append(self._apart, self._square[number])
+            else:
+                self._apart = np.zeros(1)
+            if len(self._picked) == 1:
+                self._apart[0] = square[self._picked[0]]
+            self._picked.append(number)
+            self._square = np.minimum(self._square, square)
+
+    def refuses(self, row: int) -> StoppedBy | None:
+        if self._least <= 0 or not self._picked or self._per_row[row] == 0:
+            return None
+        return "minimum_distance" if self._mean()[row] < self._least**2 else None
+
+    def finished(self) -> StoppedBy | None:
+        return None
+
+    def _mean(self) -> Numbers:
+        total = np.bincount(self._row, self._square, minlength=len(self._per_row))
+        return np.asarray(total / np.maximum(1, self._per_row))
