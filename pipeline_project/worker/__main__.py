@@ -6,21 +6,20 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from dagster_pipes import open_dagster_pipes
 
-from pipeline_project.adapters.addresses import path_of
 from pipeline_project.adapters.embedder import open_embedder
 from pipeline_project.adapters.engine.threads import ThreadEngine
-from pipeline_project.adapters.lake.lance import LanceLake
 from pipeline_project.adapters.media.reader import LocalMediaReader
-from pipeline_project.adapters.object_store.local import LocalObjectStore
 from pipeline_project.adapters.sources.folder import fetch_file
 from pipeline_project.core.quality.classifier import classifier
 from pipeline_project.errors import ConfigError, PipelineError
+from pipeline_project.worker.fetching import opened_fetch
+from pipeline_project.worker.homes import Home, open_home
+from pipeline_project.worker.identify import Fetch
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.progress import LineProgress, PipesProgress, Progress
 from pipeline_project.worker.request import (
@@ -42,7 +41,9 @@ _DECODER_THREADS = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the request that lies in the store; exit code 0 done, 1 failed, 2 wrong use."""
     parser = argparse.ArgumentParser(prog="python -m pipeline_project.worker")
-    parser.add_argument("--root", required=True, help="address of the home, file:///...")
+    parser.add_argument(
+        "--root", required=True, help="address of the home, file:///... or s3://bucket/prefix"
+    )
     parser.add_argument("--request", required=True, help="key of the request in the store")
     parser.add_argument(
         "--end-with-stdin",
@@ -70,35 +71,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def work(root: str, key: str, progress: Progress) -> WorkerResult:
     """Read a run's request, do it, and leave its result in the store."""
-    home = path_of(root)
-    store = LocalObjectStore(home / "store")
-    request = WorkerRequest.model_validate_json(store.get(key))
-    refs = list(load_listing(store.get(listing_key(request.run_id))))
-    result = run(request, refs, local_parts(home, store, request, len(refs), progress))
-    store.put(result_key(request.run_id), result.model_dump_json(indent=1).encode())
+    home = open_home(root)
+    request = WorkerRequest.model_validate_json(home.store.get(key))
+    refs = list(load_listing(home.store.get(listing_key(request.run_id))))
+    with opened_fetch(refs, root, request.config.source_access) as fetch:
+        result = run(request, refs, local_parts(home, request, len(refs), progress, fetch))
+    home.store.put(result_key(request.run_id), result.model_dump_json(indent=1).encode())
     return result
 
 
 def local_parts(
-    home: Path, store: LocalObjectStore, request: WorkerRequest, files: int, progress: Progress
+    home: Home, request: WorkerRequest, files: int, progress: Progress, fetch: Fetch = fetch_file
 ) -> Parts:
     """Assemble a worker for this machine; processors are shared out among the files.
 
     Args:
-        home: folder of the lake and the store.
-        store: holds the request.
+        home: the lake and the store.
         request: what is asked for.
         files: how many are listed.
         progress: told how far the work is.
+        fetch: gives the bytes of a listed file.
     """
     processors = os.cpu_count() or 1
     files_at_once = max(1, min(request.config.limits.threads or processors, files))
     threads_per_file = max(1, processors // files_at_once)
-    lake = home / "lake"
     return Parts(
-        lake=LanceLake(lake.as_uri(), LocalObjectStore(lake)),
-        store=store,
-        fetch=fetch_file,
+        lake=home.lake,
+        store=home.store,
+        fetch=fetch,
         reader=LocalMediaReader(threads=_DECODER_THREADS),
         engine=ThreadEngine(files_at_once),
         classifier=classifier(request.config.quality.classifier),

@@ -17,6 +17,7 @@ from pipeline_project.core.config import CurationConfig
 from pipeline_project.core.records import MediaRef
 from pipeline_project.report.publish import Published, publish
 from pipeline_project.worker.__main__ import local_parts
+from pipeline_project.worker.homes import open_home
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.request import (
     WorkerRequest,
@@ -123,7 +124,7 @@ class House:
                 yield path
 
         notes = Notes()
-        own = local_parts(self.home, self.store, request, len(listed), notes)
+        own = local_parts(open_home(self.home.as_uri()), request, len(listed), notes)
         own = dataclasses.replace(own, fetch=noted)
         own = parts(own) if parts else own
         assert isinstance(own, Parts)

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline_project.worker import ledger, run, select_stage, stages
 from pipeline_project.worker.__main__ import local_parts
+from pipeline_project.worker.homes import open_home
 from pipeline_project_tests import media_files
 from pipeline_project_tests.worker.footage import film, still
 from pipeline_project_tests.worker.house import House, Notes
@@ -259,7 +260,8 @@ def test_a_decoder_has_as_many_threads_whatever_else_is_listed(tmp_path):
     house = House(tmp_path)
     request = house.ask([])
     readers = [
-        local_parts(house.home, house.store, request, files, Notes()).reader for files in (1, 9)
+        local_parts(open_home(house.home.as_uri()), request, files, Notes()).reader
+        for files in (1, 9)
     ]
     assert vars(readers[0]) == vars(readers[1])
 

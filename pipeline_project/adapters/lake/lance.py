@@ -4,7 +4,7 @@ A table is one Lance dataset, `tables/<name>.lance`. Rows are only ever appended
 sees is decided by the commit log, never by the newest Lance version.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +33,18 @@ class LanceLake:
     Args:
         root: where the tables lie: a folder, or an `s3://` address.
         store: holds the commit records.
-        storage_options: passed to Lance for buckets.
+        storage_options: gives what Lance needs to reach a bucket; asked for each use of a table,
+            since credentials end.
     """
 
     def __init__(
-        self, root: str, store: ObjectStore, storage_options: dict[str, str] | None = None
+        self,
+        root: str,
+        store: ObjectStore,
+        storage_options: Callable[[], dict[str, str]] | None = None,
     ) -> None:
         self._root = str(path_of(root)) if root.startswith("file://") else root
-        self._options = storage_options
+        self._storage_options = storage_options
         self._log = CommitLog(store)
 
     def begin(self, *, run_id: str, branch: str = "main") -> "LanceWriter":
@@ -115,7 +119,7 @@ class LanceLake:
             if self._open(table) is None:
                 self._create(table)
             dataset = lance.write_dataset(
-                rows, self.address(table), mode="append", storage_options=self._options
+                rows, self.address(table), mode="append", storage_options=self._options()
             )
         except OSError as error:
             raise LakeError(
@@ -127,6 +131,9 @@ class LanceLake:
     def finish(self, commit: Commit) -> Commit:
         """Write the commit record: from here on its rows are visible."""
         return self._log.append(commit)
+
+    def _options(self) -> dict[str, str] | None:
+        return self._storage_options() if self._storage_options else None
 
     def _create(self, table: Table) -> None:
         """Make an empty table; of racing creators one wins, and the others use its table.
@@ -140,7 +147,7 @@ class LanceLake:
                 self.address(table),
                 lance.LanceOperation.Overwrite(table.schema, []),
                 read_version=0,
-                storage_options=self._options,
+                storage_options=self._options(),
                 max_retries=0,
             )
         except OSError:
@@ -152,7 +159,7 @@ class LanceLake:
         if "://" not in address and not Path(address).exists():
             return None
         try:
-            dataset = lance.dataset(address, storage_options=self._options)
+            dataset = lance.dataset(address, storage_options=self._options())
         except ValueError as error:
             if "not found" in str(error).lower():
                 return None

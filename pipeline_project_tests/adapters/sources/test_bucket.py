@@ -129,7 +129,7 @@ def test_memory_does_not_grow_with_the_number_of_objects(session, bucket):
     tracemalloc.start()
     count = early = 0
     for count, _ in enumerate(source.list(), start=1):
-        if count == 3000:
+        if count == 6000:
             _, early = tracemalloc.get_traced_memory()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -1,0 +1,48 @@
+"""How the worker gets at listed files: in place on a disk, by download from buckets."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from pipeline_project.adapters.addresses import is_bucket
+from pipeline_project.adapters.aws_session import AwsSession
+from pipeline_project.adapters.sources.folder import fetch_file
+from pipeline_project.core.config import SourceAccessConfig
+from pipeline_project.core.records import MediaRef
+from pipeline_project.worker.identify import Fetch
+
+
+@contextlib.contextmanager
+def opened_fetch(
+    refs: Sequence[MediaRef], root: str, access: SourceAccessConfig
+) -> Iterator[Fetch]:
+    """Give what fetches the files of a listing; what it downloaded is removed in the end.
+
+    Objects below the worker's own home, uploads that is, are read with the worker's own rights,
+    all others as `access` says.
+
+    Args:
+        refs: the listing, with the fingerprint that each object must still have.
+        root: address of the worker's home.
+        access: who reads the source.
+    """
+    buckets = {ref.uri: ref.fingerprint for ref in refs if is_bucket(ref.uri)}
+    if not buckets:
+        yield fetch_file
+        return
+    from pipeline_project.adapters.sources.bucket import source_session
+    from pipeline_project.adapters.sources.downloads import Downloads
+
+    home = root.rstrip("/") + "/"
+    with (
+        Downloads(AwsSession(), buckets) as own,
+        Downloads(source_session(access), buckets) as source,
+    ):
+
+        def fetch(uri: str) -> AbstractContextManager[Path]:
+            if not is_bucket(uri):
+                return fetch_file(uri)
+            return own.fetch(uri) if uri.startswith(home) else source.fetch(uri)
+
+        yield fetch
