@@ -5,10 +5,8 @@ server makes one of its own with `Seaweed(folder)`.
 """
 
 import contextlib
-import ctypes
 import json
 import secrets
-import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +24,13 @@ REGION = "eu-west-1"
 KEY_ID, SECRET = "AKSEAWEEDTEST", "seaweed-secret-of-the-tests"
 _GRPC = 10_000  # the server's own distance between a port and its gRPC port
 _START_S = 60.0
+# Asks the kernel to end the server when the tests are killed (1 is PR_SET_PDEATHSIG).
+_DIE_WITH_PARENT = """
+import ctypes, os, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, 9)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 class Seaweed:
@@ -65,6 +70,7 @@ class Seaweed:
         with (self.folder / "weed.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
+                    *(sys.executable, "-c", _DIE_WITH_PARENT),
                     str(Path(sys.executable).parent / "weed"),
                     "server",
                     f"-dir={data}",
@@ -87,7 +93,6 @@ class Seaweed:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,
             )
         with environment(account(self.folder)):
             self._wait_ready()
@@ -193,9 +198,3 @@ def _free_ports(count: int) -> list[int]:
             continue
         found.append(port)
     return found
-
-
-def _die_with_parent() -> None:
-    """Ask the kernel to end the server when the tests are killed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
