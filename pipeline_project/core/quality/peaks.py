@@ -10,7 +10,7 @@ def spectral_peak_median(picture: Picture) -> float:
     """Return the median over tiles of the highest isolated spectral peak: higher is moiré.
 
     The height of a peak is its log power over the mean log power of the 9x9 bins around it, in
-    the band of 0.06 to 0.5 cycles per pixel, on nine Hann-windowed tiles of 128x128 native
+    the band of 0.06 to 0.5 cycles per pixel without the two axes, on nine Hann-windowed tiles of 128x128 native
     pixels, evenly spread from edge to edge.
 
     Args:
@@ -21,7 +21,8 @@ def spectral_peak_median(picture: Picture) -> float:
 
     Notes:
         Any fine regular pattern leaves such peaks: fabric, brick, fences, halftone print. Moiré
-        coarser than 16 pixels lies under the band.
+        coarser than 16 pixels lies under the band, and a grid that is level with the camera lies
+        on the axes, where upright and level edges and the blocks of JPEG leave peaks of their own.
 
     References:
         Abraham, "Moiré pattern detection using wavelet decomposition and convolutional neural
