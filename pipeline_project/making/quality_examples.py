@@ -21,7 +21,7 @@ from pipeline_project.making.simulator.examples import examples
 
 # Raise it when the simulator makes other pictures of the same source.
 RECIPE = "1"
-PER_LABEL = 14
+PER_LABEL = 12
 _INDEX = "index.json"
 
 

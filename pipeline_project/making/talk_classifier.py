@@ -27,7 +27,8 @@ import cv2
 import numpy as np
 
 from pipeline_project.core.quality import registry
-from pipeline_project.core.quality.classifier import Feature, feature_values, from_parameters
+from pipeline_project.core.quality.classifier_bayes import from_parameters
+from pipeline_project.core.quality.classifier_features import Feature, feature_values
 from pipeline_project.core.records import LABELS, Label, Pixels
 from pipeline_project.making import photographs
 from pipeline_project.making.camera_moves import View, between, see

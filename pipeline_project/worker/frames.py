@@ -16,7 +16,7 @@ from pipeline_project.adapters.embedder.base import ImageEmbedder
 from pipeline_project.adapters.lake.schemas import TABLES, Table, embeddings_table
 from pipeline_project.adapters.media.base import MediaReader, OpenMedia
 from pipeline_project.core.hashing import perceptual_hash, pixels_sha256
-from pipeline_project.core.quality.classifier import GaussianNaiveBayes
+from pipeline_project.core.quality.classifier import Classifier
 from pipeline_project.core.quality.registry import measure_frame
 from pipeline_project.core.records import Frame, Pixels, frame_id
 from pipeline_project.errors import MediaError, MediaTooSmall, MediaUnreadable
@@ -66,7 +66,7 @@ class FrameStages:
     stages: Stages
     fetch: Fetch
     reader: MediaReader
-    classifier: GaussianNaiveBayes
+    classifier: Classifier
     embedder: ImageEmbedder
     run_id: str
 

@@ -7,7 +7,7 @@ from pipeline_project.adapters.engine.base import Engine
 from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.media.base import MediaReader
 from pipeline_project.adapters.object_store.base import ObjectStore
-from pipeline_project.core.quality.classifier import GaussianNaiveBayes
+from pipeline_project.core.quality.classifier import Classifier
 from pipeline_project.worker.identify import Fetch
 from pipeline_project.worker.progress import Progress
 
@@ -21,6 +21,6 @@ class Parts:
     fetch: Fetch
     reader: MediaReader
     engine: Engine
-    classifier: GaussianNaiveBayes
+    classifier: Classifier
     embedder: ImageEmbedder
     progress: Progress

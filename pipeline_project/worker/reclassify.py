@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.lake.schemas import TABLES
-from pipeline_project.core.quality.classifier import GaussianNaiveBayes
+from pipeline_project.core.quality.classifier import Classifier
 from pipeline_project.core.quality.registry import MEASURES
 from pipeline_project.worker.frames import FrameProgress, FrameTask
 from pipeline_project.worker.ledger import Row, frame_datum_rows
@@ -22,7 +22,7 @@ def reclassify(
     tasks: Sequence[FrameTask],
     *,
     lake: Lake,
-    classifier: GaussianNaiveBayes,
+    classifier: Classifier,
     stages: Stages,
     run_id: str,
 ) -> Iterator[FrameProgress]:
@@ -62,7 +62,7 @@ def _places(keys: list[str]) -> dict[str, tuple[int, int]]:
     return places
 
 
-def _labels(scores: pa.Table, key: str, classifier: GaussianNaiveBayes) -> list[Row]:
+def _labels(scores: pa.Table, key: str, classifier: Classifier) -> list[Row]:
     measures = scores.select(list(MEASURES)).to_pylist()
     verdicts = classifier.classify_many(measures)
     return [

@@ -5,12 +5,12 @@ lens and the area of a sensor pixel have already softened. So no grid is ever sa
 coarsely but by the sensor itself, whose doing the moiré is.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from pipeline_project.core.records import Pixels
 from pipeline_project.making.degrade import Light, to_light
@@ -19,6 +19,8 @@ Layout = Literal["rgb", "bgr", "vertical", "pentile", "delta", "mono"]
 LAYOUTS: tuple[Layout, ...] = ("rgb", "bgr", "vertical", "pentile", "delta", "mono")
 # Samples along each side of the two by two display pixels that every layout repeats after.
 CELL = 96
+# Part of the side of a sensor pixel that takes light.
+LIT_SIDE_PX = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,16 @@ def grid(layout: Layout, gap: float) -> Light:
     return np.asarray(lit / lit.mean(axis=(0, 1)), np.float32)
 
 
-def photograph(pixels: Pixels, screen: Screen) -> Light:
-    """Return the light on the sensor when the picture is on the display; size stays.
+def photograph(pixels: Pixels, screen: Screen) -> tuple[Light, Light]:
+    """Return the light on the sensor when the picture is on the display, with and without grid.
 
     Args:
         pixels: what the display shows, RGB.
         screen: the display, the lens and where the camera is.
+
+    Returns:
+        Two arrays of the picture's size and mean light: as it is seen, and as it would be seen
+        if the display had no grid.
     """
     height, width = pixels.shape[:2]
     across, down, growth = _seen(screen, height, width)
@@ -110,18 +116,16 @@ def photograph(pixels: Pixels, screen: Screen) -> Light:
     )
     shone = picture * (1 + screen.contrast * (lit - 1))
     gain = float(to_light(pixels).mean()) / max(float(shone.mean()), 1e-6)
-    return np.asarray(shone * gain, np.float32)
+    return np.asarray(shone * gain, np.float32), np.asarray(picture * gain, np.float32)
 
 
-def _seen(
-    screen: Screen, height: int, width: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _seen(screen: Screen, height: int, width: int) -> tuple[Light, Light, Light]:
     """Where on the display each sensor pixel looks, in display pixels from its middle."""
-    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
-    x, y = x - width / 2 + 0.5, y - height / 2 + 0.5
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    x, y = x - np.float32(width / 2 - 0.5), y - np.float32(height / 2 - 0.5)
     half = max(height, width) / 2
     tilt = 1 + (screen.perspective[0] * x + screen.perspective[1] * y) / half
-    cos, sin = np.cos(screen.rotation_rad), np.sin(screen.rotation_rad)
+    cos, sin = math.cos(screen.rotation_rad), math.sin(screen.rotation_rad)
     scale = screen.camera_px_per_display_px
     return (cos * x - sin * y) / tilt / scale, (sin * x + cos * y) / tilt / scale, tilt
 
@@ -129,8 +133,8 @@ def _seen(
 def _soften(lit: Light, screen: Screen, period_px: float) -> Light:
     """Blur the grid by the lens and by the area of one sensor pixel."""
     samples_per_px = CELL / 2 / period_px
-    # A square of one pixel has a standard deviation of its side over the root of 12.
-    sigma = samples_per_px * float(np.hypot(screen.psf_sigma_px, 1 / 12**0.5))
+    # A square has a standard deviation of its side over the root of 12.
+    sigma = samples_per_px * float(np.hypot(screen.psf_sigma_px, LIT_SIDE_PX / 12**0.5))
     tiled = np.tile(lit, (3, 3, 1))
     soft = cv2.GaussianBlur(tiled, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
     return np.asarray(soft[CELL : 2 * CELL, CELL : 2 * CELL], np.float32)
