@@ -20,8 +20,10 @@ import typer
 from pipeline_project import __version__
 from pipeline_project.cli.console import say, write_line
 from pipeline_project.cli.curate import curate
+from pipeline_project.cli.datapool import datapool_app
 from pipeline_project.cli.doctor import doctor
 from pipeline_project.cli.embed import embed
+from pipeline_project.cli.export import export
 from pipeline_project.cli.help import help_of
 from pipeline_project.cli.init import init
 from pipeline_project.cli.instance import instance_app
@@ -47,8 +49,10 @@ app.command(help=help_of(review), short_help="Import decisions: accept, reject, 
 app.command(help=help_of(score), short_help="Sharp, blur or moiré, per image.")(score)
 app.command(help=help_of(embed), short_help="One vector per image, into a .npy file.")(embed)
 app.command(help=help_of(select), short_help="The selection engine alone, on vectors.")(select)
+app.command(help=help_of(export), short_help="Picks as other tools take them.")(export)
 app.command(help=help_of(doctor), short_help="Check this installation; say how to mend it.")(doctor)
 app.add_typer(labels_app, name="labels")
+app.add_typer(datapool_app, name="datapool")
 app.add_typer(instance_app, name="instance")
 
 

@@ -1,0 +1,70 @@
+"""Where an export says that its pictures are: beside it, below a prefix, or presigned."""
+
+from collections.abc import Callable
+from urllib.parse import quote, urlsplit
+
+from pipeline_project.errors import ConfigError
+
+Place = Callable[[str], str]  # name of an exported picture -> its address
+_SCHEMES = ("s3", "https", "http", "gs")
+_MOST_HOURS = 7 * 24  # of a signature of version 4
+
+
+def beside(name: str) -> str:
+    """The picture lies in `images/` of the export."""
+    return f"images/{name}"
+
+
+def below(prefix: str) -> Place:
+    """The pictures lie below an address of the user's.
+
+    Raises:
+        ConfigError: it is no address.
+    """
+    parts = urlsplit(prefix)
+    if parts.scheme not in _SCHEMES or not parts.netloc:
+        raise ConfigError(
+            f"--url-prefix {prefix}: expected s3://BUCKET/PREFIX, https://HOST/PATH, or gs://."
+        )
+    base = prefix.rstrip("/")
+    # A key of a bucket is taken as it is; in a web address odd characters are encoded.
+    return lambda name: f"{base}/{name if parts.scheme in ('s3', 'gs') else quote(name)}"
+
+
+def presigned(prefix: str, hours: float) -> Place:
+    """Anybody who has the address can read the picture, until it ends.
+
+    Args:
+        prefix: `s3://BUCKET/PREFIX` that the pictures lie below.
+        hours: for which the addresses are good, at most a week.
+
+    Raises:
+        ConfigError: the prefix is no bucket's, the time is out of bounds, or boto3 or credentials
+            are missing.
+    """
+    parts = urlsplit(prefix)
+    if parts.scheme != "s3" or not parts.netloc:
+        raise ConfigError(
+            f"--presign with --url-prefix {prefix}: only addresses in S3 can be presigned. "
+            "Give --url-prefix s3://BUCKET/PREFIX."
+        )
+    if not 0 < hours <= _MOST_HOURS:
+        raise ConfigError(f"--presign {hours:g}: hours must be above 0 and at most {_MOST_HOURS}.")
+    from pipeline_project.adapters.aws_errors import aws_errors
+    from pipeline_project.adapters.aws_session import AwsSession
+
+    client = AwsSession().client("s3")
+    folder = parts.path.strip("/")
+
+    def place(name: str) -> str:
+        key = f"{folder}/{name}" if folder else name
+        with aws_errors(f"presigning the address of s3://{parts.netloc}/{key}"):
+            return str(
+                client.generate_presigned_url(
+                    "get_object",
+                    Params={"Bucket": parts.netloc, "Key": key},
+                    ExpiresIn=round(hours * 3600),
+                )
+            )
+
+    return place
