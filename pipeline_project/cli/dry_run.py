@@ -57,7 +57,14 @@ def preview(settings: "Settings") -> dict[str, Any]:
     from pipeline_project.core.video.sampling import expected_frames
     from pipeline_project.worker.stages import FRAME_STAGES
 
-    source = open_source(settings.source, settings.include)
+    if settings.source is not None and settings.source.startswith("pexels:"):
+        raise ConfigError(
+            f"Trying {settings.source} without doing it: its videos are not there before they are "
+            f"downloaded. Leave --dry-run out; {settings.pexels.count} of at most "
+            f"{settings.pexels.max_bytes / 1e6:,.0f} MB each would come (pexels.count, "
+            "pexels.max_bytes)."
+        )
+    source = open_source(settings.source, settings.include, settings.source_access)
     refs = list(source.list())
     if not refs:
         raise ConfigError(

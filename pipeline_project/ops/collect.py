@@ -9,6 +9,7 @@ from pipeline_project.ops.failures import as_failures
 from pipeline_project.ops.listing import batch_metadata, demand_usable, write_batch
 from pipeline_project.resources.curation import CurationResource
 from pipeline_project.resources.instance import RunInstance
+from pipeline_project.resources.selection_service import SelectionClient
 from pipeline_project.resources.source import Sources, is_pexels
 from pipeline_project.resources.store import RunStore
 
@@ -23,6 +24,7 @@ def collect_media(
     source: dg.ResourceParam[Sources],
     store: dg.ResourceParam[RunStore],
     instance: dg.ResourceParam[RunInstance],
+    selection_service: dg.ResourceParam[SelectionClient],
 ) -> Iterator[dg.Output[Batch]]:
     """List a folder, file or bucket without reading one byte of its media.
 
@@ -37,7 +39,8 @@ def collect_media(
             return
         instance.deadline(config.limits.max_runtime_s)
         demand_usable(instance, store)
-        media = source.open(config.source, config.include)
+        selection_service.demand_usable(config)
+        media = source.open(config.source, config.include, config.source_access)
         batch, tally = write_batch(
             store,
             run_id=context.run_id,

@@ -28,13 +28,15 @@ def run_lightly_onprem(
 ) -> Batch:
     """Have a worker of the selection service ready on the instance.
 
-    Runs while media are uploaded. The embedded service needs no worker ahead of time.
+    Runs while media are uploaded, and waits until the Lightly Worker is idle. The embedded
+    service needs no worker ahead of time.
     """
     with as_failures():
-        deadline = instance.deadline(curation.config().limits.max_runtime_s)
+        config = curation.config()
+        deadline = instance.deadline(config.limits.max_runtime_s)
         instance.start()
         instance.wait_ready(deadline)
-        note = selection_service.ensure_worker(deadline)
+        note = selection_service.ensure_worker(config, deadline, context.run_id)
     context.log.info(note)
     context.add_output_metadata({"note": dg.MetadataValue.text(note)})
     return batch

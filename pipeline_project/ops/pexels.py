@@ -21,6 +21,7 @@ from pipeline_project.ops.failures import as_failures
 from pipeline_project.ops.listing import batch_metadata, demand_usable, write_batch
 from pipeline_project.resources.curation import CurationResource
 from pipeline_project.resources.instance import RunInstance
+from pipeline_project.resources.selection_service import SelectionClient
 from pipeline_project.resources.source import PexelsAsk, Sources, is_pexels
 from pipeline_project.resources.store import RunStore
 
@@ -35,6 +36,7 @@ def download_random_video_from_pexels(
     source: dg.ResourceParam[Sources],
     store: dg.ResourceParam[RunStore],
     instance: dg.ResourceParam[RunInstance],
+    selection_service: dg.ResourceParam[SelectionClient],
     lake: dg.ResourceParam[Lake],
 ) -> Iterator[dg.Output[Batch]]:
     """Download random videos that match a Pexels query, with their attribution.
@@ -56,6 +58,7 @@ def download_random_video_from_pexels(
             )
         )
         demand_usable(instance, store)
+        selection_service.demand_usable(config)
         again = _stored_before(config.source, lake, store)
         batch, tally = write_batch(
             store,

@@ -8,7 +8,8 @@ from pipeline_project.adapters.selection_service.base import (
     SelectionStatus,
 )
 from pipeline_project.adapters.waiting import Deadline, wait_until
-from pipeline_project.errors import RemoteCancelled, RemoteFailed
+from pipeline_project.core.config import CurationConfig
+from pipeline_project.errors import ConfigError, PipelineError, RemoteCancelled, TransientError
 from pipeline_project.resources.progress import ProgressSink
 
 
@@ -20,9 +21,30 @@ class SelectionClient:
         self._service = service
         self._interval_s = interval_s
 
-    def ensure_worker(self, deadline: Deadline) -> str:
-        """Have a worker ready to take the selection; return a sentence on what was done."""
-        return self._service.ensure_worker(timeout_s=deadline.remaining_s)
+    def demand_usable(self, config: CurationConfig) -> None:
+        """Look at what the service needs before anything starts; only where it is asked for.
+
+        Raises:
+            ConfigError: something is missing or wrong; lists all that is.
+        """
+        problems = self._service.check(config) if config.service == "lightly" else []
+        if problems:
+            raise ConfigError(
+                "checking that the selection service can be used: "
+                + "; ".join(problems)
+                + ". Nothing was started."
+            )
+
+    def ensure_worker(self, config: CurationConfig, deadline: Deadline, label: str) -> str:
+        """Have a worker ready to take the selection; return a sentence on what was done.
+
+        A worker that was started is stopped when anything at all interrupts the wait.
+        """
+        try:
+            return self._service.ensure_worker(config, timeout_s=deadline.remaining_s, label=label)
+        except BaseException as error:
+            self._cancel(label, error)
+            raise
 
     def run(
         self,
@@ -35,19 +57,31 @@ class SelectionClient:
     ) -> SelectionOutcome:
         """Schedule a request, wait for its good end and fetch the outcome.
 
-        The selection is cancelled when anything at all interrupts the scheduling or the wait.
+        The selection is cancelled when anything at all interrupts the scheduling or the wait;
+        trouble that may pass does not, it is waited out until the deadline.
 
         Raises:
             RemoteFailed: it failed; holds the service's reason.
             RemoteTimedOut: it did not end before the deadline.
             RemoteCancelled: somebody else cancelled it.
         """
+        last = SelectionStatus("open")
+
+        def poll() -> SelectionStatus:
+            nonlocal last
+            keep()
+            try:
+                last = self._service.poll(scheduled_id)
+            except TransientError as error:
+                return SelectionStatus(last.state, f"{last.message} (asking again: {error})")
+            return last
+
         try:
             scheduled_id = self._service.schedule(
                 request_key, timeout_s=deadline.remaining_s, label=label
             )
             status = wait_until(
-                lambda: self._poll(scheduled_id, keep),
+                poll,
                 success=lambda status: status.state in ("completed", "cancelled"),
                 failure=lambda status: status.state == "failed",
                 deadline=deadline,
@@ -58,19 +92,21 @@ class SelectionClient:
                 ),
                 describe=_describe,
             )
-        except RemoteFailed:
-            raise  # it has ended by itself
-        except BaseException:
-            # By label, not by id: an interrupt may come before the id is known.
-            self._service.cancel_labelled(label)
+            if status.state == "completed":
+                return self._service.fetch(scheduled_id)
+        except BaseException as error:
+            self._cancel(label, error)
             raise
-        if status.state == "cancelled":
-            raise RemoteCancelled(f"selection {scheduled_id} was cancelled: {_describe(status)}")
-        return self._service.fetch(scheduled_id)
+        raise RemoteCancelled(f"selection {scheduled_id} was cancelled: {_describe(status)}")
 
-    def _poll(self, scheduled_id: str, keep: Callable[[], None]) -> SelectionStatus:
-        keep()
-        return self._service.poll(scheduled_id)
+    def _cancel(self, label: str, error: BaseException) -> None:
+        """End what runs under a label; by label, since an interrupt may come before any id."""
+        try:
+            self._service.cancel_labelled(label)
+        except PipelineError as trouble:
+            if isinstance(error, PipelineError):
+                raise type(error)(f"{error} Ending it failed, too: {trouble}") from error
+            error.add_note(f"Ending the selection failed, too: {trouble}")
 
 
 def _describe(status: SelectionStatus) -> str:

@@ -5,6 +5,7 @@ from typing import Literal
 import pytest
 
 from pipeline_project.adapters.selection_service.base import SelectionService
+from pipeline_project.core.config import CurationConfig
 from pipeline_project.errors import PipelineError, RemoteFailed
 from pipeline_project_tests.contracts.commands import wait_for
 
@@ -24,7 +25,8 @@ class SelectionServiceContract:
         raise NotImplementedError
 
     def test_a_worker_is_ready_and_it_is_said_how(self, service):
-        assert service.ensure_worker(timeout_s=30)
+        assert service.check(CurationConfig()) == []
+        assert service.ensure_worker(CurationConfig(), timeout_s=30, label="r1")
 
     def test_a_completed_selection_can_be_fetched(self, service):
         scheduled = self.schedule(service, "completes")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from pipeline_project.core.config import CurationConfig
+
 SelectionState = Literal["open", "running", "completed", "failed", "cancelled"]
 
 
@@ -39,10 +41,17 @@ class SelectionOutcome:
 class SelectionService(Protocol):
     """Schedules one selection over what a run uploaded or listed."""
 
-    def ensure_worker(self, *, timeout_s: float) -> str:
+    def check(self, config: CurationConfig) -> list[str]:
+        """Say what would keep a run from being selected here; nothing is started. Empty is good."""
+        ...
+
+    def ensure_worker(self, config: CurationConfig, *, timeout_s: float, label: str) -> str:
         """Have a worker ready to take the selection; return a sentence on what was done.
 
+        A worker that was started for it ends with the selection of the same label.
+
         Raises:
+            RemoteFailed: the worker that was started ended at once.
             RemoteTimedOut: no worker was ready in time.
         """
         ...

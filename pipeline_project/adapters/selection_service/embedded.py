@@ -14,6 +14,7 @@ from pipeline_project.adapters.selection_service.base import (
     SelectionState,
     SelectionStatus,
 )
+from pipeline_project.core.config import CurationConfig
 from pipeline_project.errors import PermanentError, RemoteFailed, StoreError
 
 _STATES: dict[CommandState, SelectionState] = {
@@ -50,7 +51,11 @@ class EmbeddedSelectionService:
         self._argv = argv
         self._env = dict(env or {})
 
-    def ensure_worker(self, *, timeout_s: float) -> str:
+    def check(self, config: CurationConfig) -> list[str]:
+        """Nothing is needed but what every run needs."""
+        return []
+
+    def ensure_worker(self, config: CurationConfig, *, timeout_s: float, label: str) -> str:
         """Return at once: the worker is a program that starts with the selection."""
         return (
             "The embedded selection stands in for the Lightly service; its worker needs no start."

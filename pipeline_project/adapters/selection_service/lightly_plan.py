@@ -1,0 +1,176 @@
+"""What a Lightly run is asked for, made from the run's configuration before anything is started."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipeline_project.adapters.selection_service.lightly_api import Access, DatasetType
+from pipeline_project.adapters.sources.folder import VIDEO_SUFFIXES
+from pipeline_project.core.config import CurationConfig
+from pipeline_project.core.selection.config import parse_selection_config
+from pipeline_project.core.selection.docker_options import translate
+from pipeline_project.errors import ConfigError
+
+_DIVERSE = {"input": {"type": "EMBEDDINGS"}, "strategy": {"type": "DIVERSITY"}}
+_MIN_NAME = 3  # characters of a dataset's name, as the service wants them
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One Lightly run, without what depends on its media.
+
+    Attributes:
+        dataset: its name at the service.
+        read: bucket address of the media.
+        write: bucket address that Lightly writes to.
+        access: how it reaches both.
+        selection: a `selection_config` of the client.
+        worker_config: without the file of relevant names.
+        lightly_config: verbatim.
+        messages: what was translated, and how.
+    """
+
+    dataset: str
+    read: str
+    write: str
+    access: Access
+    selection: Any
+    worker_config: dict[str, Any]
+    lightly_config: dict[str, Any]
+    messages: list[str] = field(default_factory=list)
+
+
+def make_plan(config: CurationConfig, store_root: str) -> Plan:
+    """Make the plan of a run.
+
+    Args:
+        config: of the run.
+        store_root: address of the object store, where uploads lie below `input/`.
+
+    Raises:
+        ConfigError: lists everything that is missing or wrong.
+    """
+    ours = config.lightly
+    old = translate(ours.docker_options)
+    dataset = ours.dataset or old.dataset_name or config.dataset
+    read = (ours.input or f"{store_root.rstrip('/')}/input").rstrip("/")
+    write = (ours.output or f"{store_root.rstrip('/')}/lightly").rstrip("/")
+    problems = [
+        f"lightly.{name} is not set"
+        for name in ("region", "role_arn", "external_id")
+        if not getattr(ours, name)
+    ]
+    if len(dataset) < _MIN_NAME:
+        problems.append(f"the dataset name {dataset!r} is shorter than {_MIN_NAME} characters")
+    for name, address in (("input", read), ("output", write)):
+        if not address.startswith("s3://"):
+            problems.append(
+                f"lightly.{name} is {address}, and Lightly reaches only buckets (s3://...)"
+            )
+    if config.selection and old.selection_config:
+        problems.append(
+            "how to select stands in `selection` and in lightly.docker_options: keep one"
+        )
+    selection: Any = None
+    worker_config: dict[str, Any] = {}
+    try:
+        selection = _selection(config.selection or old.selection_config)
+    except ConfigError as error:
+        problems.append(str(error))
+    try:
+        worker_config = _worker_config(config, old.worker_config)
+    except ConfigError as error:
+        problems.append(str(error))
+    if problems:
+        raise ConfigError("preparing a run of the Lightly service: " + "; ".join(problems) + ".")
+    return Plan(
+        dataset=dataset,
+        read=read,
+        write=write,
+        access=Access(str(ours.region), str(ours.role_arn), str(ours.external_id)),
+        selection=selection,
+        worker_config=worker_config,
+        lightly_config=ours.lightly_config,
+        messages=old.messages,
+    )
+
+
+def names_in_bucket(uris: Sequence[str], read: str) -> list[str]:
+    """Name media as Lightly does: by their path below the datasource.
+
+    Raises:
+        ConfigError: one lies elsewhere, so that Lightly could not read it.
+    """
+    prefix = read.rstrip("/") + "/"
+    for uri in uris:
+        if not uri.startswith(prefix):
+            raise ConfigError(
+                f"preparing a run of the Lightly service: {uri} does not lie below {read}, where "
+                "Lightly reads. Set lightly.input to the bucket of the source, or upload first."
+            )
+    return [uri.removeprefix(prefix) for uri in uris]
+
+
+def kind_of(names: Sequence[str]) -> DatasetType:
+    """Tell whether these are videos or images; a dataset of Lightly holds only one of them.
+
+    Raises:
+        ConfigError: there are both.
+    """
+    videos = [name for name in names if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES]
+    if videos and len(videos) < len(names):
+        image = next(name for name in names if name not in set(videos))
+        raise ConfigError(
+            "preparing a run of the Lightly service: its datasets hold videos or images, and the "
+            f"source has both ({videos[0]}, {image}). Choose one kind with `include`, and run "
+            "twice under two dataset names."
+        )
+    return "Videos" if videos else "Images"
+
+
+def _selection(selection: Mapping[str, Any]) -> Any:
+    """Check a selection twice, by our rules and by the client's own model."""
+    from lightly.openapi_generated.swagger_client.models import SelectionConfigV4
+
+    given = dict(selection)
+    if not given.get("strategies"):
+        given["strategies"] = [_DIVERSE]
+    amounts = ("n_samples", "nSamples", "proportion_samples", "proportionSamples")
+    if all(given.get(name) is None for name in amounts):
+        given["proportion_samples"] = 0.1
+    wire = parse_selection_config(given).wire()
+    try:
+        made = SelectionConfigV4.from_dict(wire)
+    except ValueError as error:  # pydantic's is one
+        raise ConfigError(
+            f"the Lightly client refuses the selection: {' '.join(str(error).split())}"
+        ) from None
+    return made
+
+
+def _worker_config(config: CurationConfig, translated: Mapping[str, Any]) -> dict[str, Any]:
+    """Our defaults, under what was translated, under what was written out."""
+    from lightly.openapi_generated.swagger_client.models import DockerWorkerConfigV4Docker
+
+    merged: dict[str, Any] = {
+        "use_datapool": config.datapool.enabled,
+        **translated,
+        **config.lightly.worker_config,
+    }
+    if config.datapool.process_all:
+        merged["datasource"] = {"process_all": True, **merged.get("datasource", {})}
+    if "relevant_filenames_file" in merged:
+        raise ConfigError(
+            "lightly.worker_config.relevant_filenames_file is written by each run itself, so that "
+            "it works on its own media alone; take it out"
+        )
+    known = DockerWorkerConfigV4Docker.__fields__
+    unknown = sorted(set(merged) - set(known))
+    if unknown:
+        raise ConfigError(
+            f"lightly.worker_config has unknown options: {', '.join(unknown)}. Options of the "
+            "worker before 2.6 belong under lightly.docker_options; known here: "
+            + ", ".join(sorted(known))
+        )
+    return merged
