@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ class AwsBed:
         self.faults = Faults()
         self.boxes: dict[str, Box] = {}
         self.commands: list[Command] = []
-        self.visible_after_s = 0.1
+        self.visible_after_s = 0.1  # GetCommandInvocation knows a new command so late
+        self.ping_age_s = 0.0
         self._folder = folder
         self._s3: dict[str, str] = {}
         self.bucket = BUCKET
@@ -316,7 +318,11 @@ def _describe_instance_information(self: Any) -> ActionResult:
         for value in rule["Values"]
     }
     known = [
-        {"InstanceId": box.id, "PingStatus": "Online" if box.online else "ConnectionLost"}
+        {
+            "InstanceId": box.id,
+            "PingStatus": "Online" if box.online else "ConnectionLost",
+            "LastPingDateTime": datetime.now(UTC) - timedelta(seconds=_bed().ping_age_s),
+        }
         for box in _bed().boxes.values()
         if (not wanted or box.id in wanted) and (box.online or box.agent_lost)
     ]

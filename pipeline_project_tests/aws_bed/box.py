@@ -91,6 +91,10 @@ class Box:
             self._set(state)
             self.online_at = time.monotonic()
 
+    def deleted_by_shutdown(self) -> None:
+        """Have a shutdown from within terminate it; moto forgets this when asked by the API."""
+        self._instance.instance_initiated_shutdown_behavior = "terminate"
+
     def kill_everything(self) -> None:
         """Kill every process that runs on this machine, as cutting its power would."""
         for pid in self.processes():

@@ -1,0 +1,68 @@
+"""EC2 tags that mirror the leases, for the console and for the dead-man's switch on the instance.
+
+The lease book is the truth: tags know no compare-and-set. Each run writes a tag of its own, so
+none overwrites another's.
+
+::
+
+    pipeline_project:lease:<run id> = <end of the lease, UTC>
+    pipeline_project:started        = <when we asked for the start, UTC>
+
+An instance without the second is none of ours to stop.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from pipeline_project.adapters.instances.ec2_view import Ec2View
+
+LEASE = "pipeline_project:lease:"
+STARTED = "pipeline_project:started"
+_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def lease_tag(run_id: str) -> str:
+    """Name a run's tag."""
+    return f"{LEASE}{run_id}"[:128]
+
+
+class LeaseTags:
+    """Writes and removes the tags of one instance."""
+
+    def __init__(self, ec2: Any, instance_id: str, view: Ec2View) -> None:
+        """Hold boto3's client; requests are made through `view`."""
+        self._ec2 = ec2
+        self._instance_id = instance_id
+        self._view = view
+
+    def write(self, tags: Mapping[str, datetime]) -> None:
+        """Set tags to times."""
+        pairs = [{"Key": name, "Value": f"{time:{_FORMAT}}"} for name, time in tags.items()]
+        self._view.call(
+            lambda: self._ec2.create_tags(Resources=[self._instance_id], Tags=pairs),
+            f"writing tags of instance {self._instance_id}",
+        )
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Take tags off; those that are not there are no error."""
+        keys = [{"Key": name} for name in names]
+        if keys:
+            self._view.call(
+                lambda: self._ec2.delete_tags(Resources=[self._instance_id], Tags=keys),
+                f"removing tags of instance {self._instance_id}",
+            )
+
+    def refused(self) -> list[str]:
+        """Try both without doing them; returns what AWS would refuse."""
+        what = f"tags of instance {self._instance_id}"
+        request = {
+            "Resources": [self._instance_id],
+            "Tags": [{"Key": STARTED, "Value": ""}],
+            "DryRun": True,
+        }
+        return [
+            *self._view.refused(f"writing {what}", partial(self._ec2.create_tags, **request)),
+            *self._view.refused(f"removing {what}", partial(self._ec2.delete_tags, **request)),
+        ]
