@@ -1,19 +1,18 @@
 """DIVERSITY as one objective among others: of rows, or of the objects that rows hold."""
 
 import numpy as np
-import numpy.typing as npt
+from typing_extensions import override
 
+from pipeline_project.core.selection.objectives import ALL, Numbers, Objective, Rows
 from pipeline_project.core.selection.pool import StoppedBy
 from pipeline_project.core.selection.vectors import Vectors
 
-Numbers = npt.NDArray[np.float64]
-_Rows = npt.NDArray[np.intp]
 _FARTHEST = 4.0  # squared: two unit vectors that point away from each other
 _LEAST = 1e-12  # stands for 0 where a logarithm is taken
 _NEAR = 1e-5  # squared distances below are taken anew, by differences
 
 
-class Diversity:
+class Diversity(Objective):
     """The sum over the picks of the squared distance to the nearest other pick.
 
     What is known of a row's distance is an upper bound until `settle` looks at the picks it has
@@ -40,13 +39,16 @@ class Diversity:
         self._count = 0
         self._least = least_distance
 
-    def log_gain(self) -> Numbers:
+    @override
+    def log_gain(self, rows: Rows | slice = ALL) -> Numbers:
         if self._count == 0:
-            return np.zeros(len(self._rows))
+            return np.zeros(len(self._square[rows]))
         sum_apart = self._apart[: self._count].sum() if self._count > 1 else 0.0
-        return np.asarray(self._power * np.log(np.maximum(sum_apart + self._square, _LEAST)))
+        square = np.maximum(sum_apart + self._square[rows], _LEAST)
+        return np.asarray(self._power * np.log(square))
 
-    def settle(self, rows: _Rows) -> bool:
+    @override
+    def settle(self, rows: Rows) -> bool:
         stale = rows[self._seen[rows] < self._count]
         if not len(stale):
             return False
@@ -64,6 +66,7 @@ class Diversity:
         self.settle(np.asarray([row]))
         return float(np.sqrt(self._square[row])) if self._count else None
 
+    @override
     def add(self, row: int) -> None:
         self.settle(np.asarray([row]))
         vector = self._rows[row]
@@ -76,12 +79,14 @@ class Diversity:
         if self._power < 0:
             self.settle(np.arange(len(self._rows)))
 
+    @override
     def refuses(self, row: int) -> StoppedBy | None:
         if self._least <= 0 or self._count == 0:
             return None
         distance = self.distance(row)
         return "minimum_distance" if distance is not None and distance < self._least else None
 
+    @override
     def finished(self) -> StoppedBy | None:
         return None
 
@@ -92,14 +97,14 @@ class Diversity:
         return float((apart**2).sum(axis=1).min()) if len(near) else _FARTHEST
 
 
-class ObjectDiversity:
+class ObjectDiversity(Objective):
     """The same of the objects that rows hold; a row gains the mean over its objects.
 
     A row without objects gains nothing.
     """
 
     def __init__(
-        self, objects: Vectors, row: _Rows, rows: int, power: float, least_distance: float = 0.0
+        self, objects: Vectors, row: Rows, rows: int, power: float, least_distance: float = 0.0
     ) -> None:
         """Begin with nothing picked.
 
@@ -119,14 +124,16 @@ class ObjectDiversity:
         self._power = power
         self._least = least_distance
 
-    def log_gain(self) -> Numbers:
-        return np.asarray(
-            self._power * np.log(np.maximum(float(self._apart.sum()) + self._mean(), _LEAST))
-        )
+    @override
+    def log_gain(self, rows: Rows | slice = ALL) -> Numbers:
+        square = np.maximum(float(self._apart.sum()) + self._mean()[rows], _LEAST)
+        return np.asarray(self._power * np.log(square))
 
-    def settle(self, rows: _Rows) -> bool:
+    @override
+    def settle(self, rows: Rows) -> bool:
         return False
 
+    @override
     def add(self, row: int) -> None:
         for number in np.flatnonzero(self._row == row).tolist():
             cosine = (self._objects @ self._objects[number]).astype(np.float64)
@@ -141,11 +148,13 @@ class ObjectDiversity:
             self._picked.append(number)
             self._square = np.minimum(self._square, square)
 
+    @override
     def refuses(self, row: int) -> StoppedBy | None:
         if self._least <= 0 or not self._picked or self._per_row[row] == 0:
             return None
         return "minimum_distance" if self._mean()[row] < self._least**2 else None
 
+    @override
     def finished(self) -> StoppedBy | None:
         return None
 

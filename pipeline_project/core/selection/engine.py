@@ -1,61 +1,302 @@
-"""Picks the most diverse rows of a matrix of embeddings, with `lightly-mundig`."""
+"""The selection engine: rules in, picked rows out. Deterministic.
 
-from dataclasses import dataclass
+THRESHOLD rules take rows out first. Of the rest one row at a time is picked, the one that makes
+the product of all objectives, each to the power of its strength, the largest; the order of the
+rules does not matter. What the objectives are stands in `objectives.py`.
+"""
 
-import lightly_mundig
+from collections.abc import Callable, Iterable, Sequence
+
 import numpy as np
 import numpy.typing as npt
 
-from pipeline_project.core.selection.config import SelectionConfig
+from pipeline_project.core.selection.columns import numbers, rows_of
+from pipeline_project.core.selection.config import SelectionConfig, SelectionRule
+from pipeline_project.core.selection.diversity import Diversity
+from pipeline_project.core.selection.farthest import FarthestFirst
+from pipeline_project.core.selection.greedy import pick_greedily, pick_ranked
+from pipeline_project.core.selection.limits import Limits
+from pipeline_project.core.selection.mundig import pick_by_mundig
+from pipeline_project.core.selection.objectives import Objective, Rows, Sum
+from pipeline_project.core.selection.pool import (
+    EngineName,
+    PickedRow,
+    SelectionPool,
+    SelectionResult,
+    StoppedBy,
+    Threshold,
+)
+from pipeline_project.core.selection.rules import Ground, bind, doubt
+from pipeline_project.core.selection.vectors import Vectors, same_space, unit_rows
 from pipeline_project.errors import ConfigError
 
-Vectors = npt.NDArray[np.float32]
-
-# At 1, a row of weight 0 still beats one of weight 1 that is half as far away.
-_WEIGHT_STRENGTH = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class PickedRow:
-    """One picked row: its index, its rank from 1, and its distance from all picked before.
-
-    `distance` is the L2 distance to the nearest earlier pick or preselected row, 0..2 for unit
-    vectors; None for a first pick that nothing precedes.
-    """
-
-    index: int
-    rank: int
-    distance: float | None
+Progress = Callable[[int, int], None]
+_OPERATIONS: dict[str, Callable[[npt.NDArray, float], npt.NDArray[np.bool_]]] = {
+    "SMALLER": np.less,
+    "SMALLER_EQUAL": np.less_equal,
+    "BIGGER": np.greater,
+    "BIGGER_EQUAL": np.greater_equal,
+}
 
 
-def checked_vectors(vectors: npt.NDArray[np.floating]) -> Vectors:
-    """Return float32 rows of unit length.
+def run_selection(
+    pool: SelectionPool,
+    config: SelectionConfig,
+    *,
+    n: int | None = None,
+    engine: EngineName = "own",
+    seed: int = 0,
+    memory_mb: int | None = None,
+    progress: Progress | None = None,
+) -> SelectionResult:
+    """Pick rows of a pool by the rules of a configuration.
+
+    Args:
+        pool: candidates, and what was picked before.
+        config: the rules.
+        n: how many to pick, forced rows included; None means what the configuration says, a
+            share being one of the rows not picked before.
+        engine: `own`, or Lightly's `mundig` for comparison.
+        seed: for RANDOM inputs without a seed of their own.
+        memory_mb: most memory that embeddings may take. Above, DIVERSITY alone is picked in two
+            levels, and its coverage is no more exact. None: no bound.
+        progress: called with picks made and wanted, now and then.
+
+    Returns:
+        No row twice, and never more than there are.
 
     Raises:
-        ConfigError: not two-dimensional, empty, not finite, or a row without direction.
+        ConfigError: the pool lacks what a rule looks at, or holds what cannot be compared.
     """
-    if vectors.ndim != 2 or 0 in vectors.shape:
+    rows = rows_of(pool)
+    if config.auto_tasks:
         raise ConfigError(
-            f"Embeddings must have shape (rows, dimensions), both at least 1; seen {vectors.shape}."
+            "Selecting: auto_tasks are made by the Lightly service alone. Take them out, or give "
+            "their predictions."
         )
-    if not np.issubdtype(vectors.dtype, np.floating):
-        raise ConfigError(f"Embeddings must be floating point numbers; seen {vectors.dtype}.")
-    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-    if len(bad):
+    before = _row_numbers(pool.preselected, rows, "preselected")
+    earlier = set(before)
+    forced = [r for r in _row_numbers(pool.forced, rows, "forced") if r not in earlier]
+    wanted = config.samples_of(rows - len(before)) if n is None else n
+    if wanted < 0:
+        raise ConfigError(f"Selecting: the number of samples must be 0 or more; seen {n}.")
+    thresholds, fits = _thresholds(pool, config, rows, seed)
+    candidate = fits.copy()
+    candidate[before] = False
+    candidate[forced] = True
+    counts = candidate.copy()
+    counts[before] = True
+    selection = _Selection(
+        pool, config, np.flatnonzero(counts), candidate[counts], wanted, seed, rows
+    )
+    place = np.cumsum(counts) - 1
+    stopped = selection.run(
+        place[before].tolist(), place[forced][:wanted].tolist(), engine, progress
+    )
+    return SelectionResult(selection.picked, stopped, thresholds, engine)
+
+
+class _Selection:
+    """One run: the rows that count, renumbered, and what has been picked of them."""
+
+    def __init__(
+        self,
+        pool: SelectionPool,
+        config: SelectionConfig,
+        rows: Rows,
+        candidate: npt.NDArray[np.bool_],
+        wanted: int,
+        seed: int,
+        pool_rows: int,
+    ) -> None:
+        capacity = int((~candidate).sum()) + min(wanted, int(candidate.sum()))
+        vectors = None
+        if pool.embeddings is not None and config.needs().embeddings:
+            whole = len(rows) == pool_rows
+            vectors = unit_rows(pool.embeddings if whole else np.asarray(pool.embeddings)[rows])
+        self._ground = Ground(
+            pool, pool_rows, rows, vectors, candidate, max(1, capacity), wanted, seed
+        )
+        self.picked: list[PickedRow] = []
+        self._rules = [
+            bind(each, self._ground) for each in config.strategies if not _is_threshold(each)
+        ]
+        if pool.weights is not None and (np.asarray(pool.weights) != 1).any():
+            self._rules.append(doubt(np.asarray(pool.weights, np.float64)[rows]))
+        self._limits = Limits(pool.constraints, pool_rows)
+        self._place = np.full(pool_rows, -1, np.intp)
+        self._place[rows] = np.arange(len(rows))
+
+    def run(
+        self,
+        before: Sequence[int],
+        forced: Sequence[int],
+        engine: EngineName,
+        progress: Progress | None,
+    ) -> StoppedBy:
+        """Pick; all rows by their number among those that count."""
+        if engine == "mundig":
+            return self._by_mundig(before, forced)
+        vectors = self._ground.vectors
+        if vectors is not None and self._rules and all(rule.spread for rule in self._rules):
+            return self._farthest(vectors, before, forced, progress)
+        return self._product(before, forced, progress)
+
+    def _farthest(
+        self,
+        vectors: Vectors,
+        before: Sequence[int],
+        forced: Sequence[int],
+        progress: Progress | None,
+    ) -> StoppedBy:
+        """DIVERSITY alone: its strength does not matter."""
+        ground = self._ground
+        state = FarthestFirst(vectors, ground.capacity)
+        state.close(np.flatnonzero(~ground.candidate).tolist())
+        for row in before:
+            state.add(row)
+            state.close(self._closed_by(row))
+        for row in forced:
+            self._note(row, state.add(row), None)
+            state.close(self._closed_by(row))
+
+        def on_pick(row: int, distance: float | None) -> Iterable[int]:
+            self._note(row, distance, distance)
+            return self._closed_by(row)
+
+        left = ground.wanted - len(forced)
+        least = max(rule.least_distance for rule in self._rules)
+        ended = state.pick(left, on_pick, least_distance=least, progress=progress)
+        return self._why_no_more() if ended == "no rows" else ended
+
+    def _product(
+        self, before: Sequence[int], forced: Sequence[int], progress: Progress | None
+    ) -> StoppedBy:
+        """Any rules together."""
+        ground = self._ground
+        objectives = [rule.objective() for rule in self._rules]
+        closed: set[int] = set()
+        for row in [*before, *forced]:
+            closed.update(self._closed_by(row))
+        for row in before:
+            for each in objectives:
+                each.add(row)
+        for row in forced:
+            self._note(row, _distance(objectives, row), None)
+            for each in objectives:
+                each.add(row)
+        out = np.asarray([*closed, *before, *forced], np.intp)
+        candidate = ground.candidate.copy()
+        candidate[out] = False
+        open_rows = np.flatnonzero(candidate)
+
+        def on_pick(row: int, log_gain: float) -> Iterable[int]:
+            self._note(row, _distance(objectives, row), float(np.exp(min(log_gain, 700.0))))
+            return self._closed_by(row)
+
+        left = ground.wanted - len(forced)
+        ended: StoppedBy | None
+        if len(objectives) == 1 and isinstance(objectives[0], Sum):
+            ended = pick_ranked(objectives[0], open_rows, left, on_pick, progress)
+        else:
+            ended = pick_greedily(objectives, open_rows, len(ground.rows), left, on_pick, progress)
+        return ended or self._why_no_more()
+
+    def _by_mundig(self, before: Sequence[int], forced: Sequence[int]) -> StoppedBy:
+        ground = self._ground
+        if ground.pool.constraints is not None:
+            raise ConfigError(
+                "Selecting with the engine mundig: it does not have caps and gaps per source. "
+                "Use the engine own."
+            )
+        candidate = ground.candidate.copy()
+        candidate[list(forced)] = False
+        left = ground.wanted - len(forced)
+        chosen = pick_by_mundig(
+            self._rules, len(ground.rows), [*before, *forced], np.flatnonzero(candidate), left
+        )
+        measure = None
+        if any(rule.spread for rule in self._rules) and ground.vectors is not None:
+            measure = Diversity(ground.vectors, 1.0, ground.capacity)
+            for row in before:
+                measure.add(row)
+        for row in [*forced, *chosen]:
+            self._note(row, measure.distance(row) if measure else None, None)
+            if measure:
+                measure.add(row)
+        if len(chosen) == left:
+            return "n_samples"
+        crowded = any(rule.least_distance for rule in self._rules)
+        return "minimum_distance" if crowded and len(chosen) < candidate.sum() else "pool_empty"
+
+    def _closed_by(self, row: int) -> list[int]:
+        """The rows that a pick closes, of those that count."""
+        closed = self._limits.closed_by(int(self._ground.rows[row]))
+        return [place for each in closed if (place := int(self._place[each])) >= 0]
+
+    def _note(self, row: int, distance: float | None, gain: float | None) -> None:
+        said = [text for rule in self._rules if (text := rule.describe(row))]
+        if distance is not None:
+            said.insert(0, f"{distance:.3f} away from the nearest pick before it")
+        elif not said and not self.picked:
+            said.append("picked first")
+        self.picked.append(
+            PickedRow(
+                index=int(self._ground.rows[row]),
+                rank=len(self.picked) + 1,
+                distance=distance,
+                gain=gain,
+                reason="; ".join(said),
+            )
+        )
+
+    def _why_no_more(self) -> StoppedBy:
+        taken = len(self.picked)
+        left_over = int(self._ground.candidate.sum()) > taken
+        return "constraints" if left_over else "pool_empty"
+
+
+def _distance(objectives: Sequence[Objective], row: int) -> float | None:
+    spread = next((each for each in objectives if isinstance(each, Diversity)), None)
+    return spread.distance(row) if spread is not None else None
+
+
+def _is_threshold(rule: SelectionRule) -> bool:
+    return rule.strategy.type == "THRESHOLD"
+
+
+def _thresholds(
+    pool: SelectionPool, config: SelectionConfig, rows: int, seed: int
+) -> tuple[tuple[Threshold, ...], npt.NDArray[np.bool_]]:
+    """What each THRESHOLD takes out, and the rows that pass all. No number passes none."""
+    fits = np.ones(rows, bool)
+    found: list[Threshold] = []
+    for rule in config.strategies:
+        if not _is_threshold(rule):
+            continue
+        values = numbers(pool, rule, rows, seed)
+        passes = _OPERATIONS[str(rule.strategy.operation)](
+            values, float(rule.strategy.threshold or 0)
+        )
+        passes &= ~np.isnan(values)
+        found.append(Threshold(rule.words, np.flatnonzero(~passes)))
+        fits &= passes
+    return tuple(found), fits
+
+
+def _row_numbers(given: Sequence[int] | Rows, rows: int, what: str) -> list[int]:
+    """Row numbers, each once, in their order.
+
+    Raises:
+        ConfigError: there is no such row.
+    """
+    wanted = list(dict.fromkeys(int(each) for each in given))
+    wrong = [each for each in wanted if not 0 <= each < rows]
+    if wrong:
         raise ConfigError(
-            f"{len(bad)} embeddings hold NaN or infinity, first in row {bad[0]}. Take them out."
+            f"Selecting: {what} names row {wrong[0]}, of a pool with rows 0 to {rows - 1}."
         )
-    # By its largest value first: the square of a huge or tiny number is no float any more.
-    largest = np.abs(vectors).max(axis=1, keepdims=True)
-    flat = np.flatnonzero(largest[:, 0] == 0)
-    if len(flat):
-        raise ConfigError(
-            f"{len(flat)} embeddings are zero vectors, first in row {flat[0]}: they have no "
-            "direction to compare. Take them out."
-        )
-    scaled = (vectors / largest).astype(np.float32)
-    norms = np.linalg.norm(scaled, axis=1, keepdims=True)
-    return np.ascontiguousarray(scaled / norms, np.float32)
+    return wanted
 
 
 def select(
@@ -65,56 +306,24 @@ def select(
     pool: npt.NDArray[np.floating] | None = None,
     weights: npt.NDArray[np.floating] | None = None,
 ) -> list[PickedRow]:
-    """Pick rows one by one, each as far as possible from those before. Deterministic.
+    """Pick by embeddings alone; the form from before `run_selection`.
 
     Args:
         vectors: shape (n, dim), the rows to pick from.
         config: how many, and how.
         pool: shape (m, dim), rows picked earlier that the new ones stay away from.
-        weights: shape (n,), 0 to 1; 1 for a row like any other. A row of less weight is picked
-            where no other comes near it in distance: mundig adds weight and distance, here with
-            the weight ten times stronger.
-
-    Returns:
-        At most the configured number, in the order they were picked, no index twice.
-
-    Raises:
-        ConfigError: vectors or pool cannot be compared (see `checked_vectors`).
+        weights: shape (n,), 0 to 1.
     """
-    rows = checked_vectors(vectors)
-    before = checked_vectors(pool) if pool is not None and len(pool) else rows[:0]
-    if before.shape[1] != rows.shape[1]:
-        raise ConfigError(
-            f"The rows have {rows.shape[1]} dimensions, the pool has {before.shape[1]}: "
-            "vectors of two embedding spaces cannot be compared."
-        )
-    wanted = min(config.samples_of(len(rows)), len(rows))
-    everything = np.concatenate([before, rows])
-    selection = lightly_mundig.Selection()
-    for rule in config.strategies:
-        selection.add_diversifying_strategy(
-            everything,
-            rule.strategy.power,
-            stopping_condition_minimum_distance=rule.strategy.stopping_condition_minimum_distance,
-        )
+    earlier = 0 if pool is None else len(pool)
+    rows = unit_rows(vectors)
+    if pool is not None and earlier:
+        same_space(rows.shape[1], pool.shape[1], "the pool has")
+        rows = np.concatenate([rows, unit_rows(pool)])
     if weights is not None:
-        extended = np.concatenate([np.ones(len(before)), weights]).astype(np.float32)
-        selection.add_weighting_strategy(extended, _WEIGHT_STRENGTH)
-    order = selection.run_selection(list(range(len(before))), len(everything), len(before) + wanted)
-    # The engine returns the preselected rows first, and repeats an index when it runs out.
-    chosen = [index - len(before) for index in dict.fromkeys(order) if index >= len(before)]
-    return _with_distances(rows, before, chosen)
-
-
-def _with_distances(rows: Vectors, before: Vectors, chosen: list[int]) -> list[PickedRow]:
-    """Measure each pick's distance to the nearest row picked before it."""
-    picked: list[PickedRow] = []
-    taken = np.concatenate([before, rows[chosen]])
-    for rank, index in enumerate(chosen, start=1):
-        earlier = taken[: len(before) + rank - 1]
-        distance = None
-        if len(earlier):
-            cosine = float(np.max(earlier @ rows[index]))
-            distance = float(np.sqrt(max(0.0, 2.0 - 2.0 * cosine)))
-        picked.append(PickedRow(index=index, rank=rank, distance=distance))
-    return picked
+        weights = np.concatenate([weights, np.ones(earlier)])
+    whole = SelectionPool(
+        embeddings=rows,
+        weights=weights,
+        preselected=range(len(vectors), len(vectors) + earlier),
+    )
+    return run_selection(whole, config).picks

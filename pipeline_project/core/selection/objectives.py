@@ -15,11 +15,14 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from pipeline_project.core.selection.columns import Classes
 from pipeline_project.core.selection.pool import StoppedBy
 
 Numbers = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.intp]
+ALL = slice(None)
 _LEAST = 1e-30  # stands for 0 where a logarithm is taken
 _LEAST_SHARE = 1e-10  # mundig's
 
@@ -27,14 +30,14 @@ _LEAST_SHARE = 1e-10  # mundig's
 class Objective(Protocol):
     """One factor of the product that is made as large as possible."""
 
-    def log_gain(self) -> Numbers:
-        """Shape (n,): the logarithm of the objective to its power, if that row came next.
+    def log_gain(self, rows: Rows | slice = ALL) -> Numbers:
+        """The logarithm of the objective to its power, if that row came next; of some rows.
 
         A constant may be left out. May be too large where `settle` is to be asked first.
         """
         ...
 
-    def settle(self, rows: npt.NDArray[np.intp]) -> bool:
+    def settle(self, rows: Rows) -> bool:
         """Make `log_gain` right for these rows; False if it was."""
         ...
 
@@ -51,15 +54,18 @@ class Objective(Protocol):
         ...
 
 
-class _Settled:
+class _Settled(Objective):
     """What is always up to date and never stops."""
 
-    def settle(self, rows: npt.NDArray[np.intp]) -> bool:
+    @override
+    def settle(self, rows: Rows) -> bool:
         return False
 
+    @override
     def refuses(self, row: int) -> StoppedBy | None:
         return None
 
+    @override
     def finished(self) -> StoppedBy | None:
         return None
 
@@ -100,19 +106,23 @@ class Sum(_Settled):
         self._max_sum = max_sum
         self._least = least
 
-    def log_gain(self) -> Numbers:
+    @override
+    def log_gain(self, rows: Rows | slice = ALL) -> Numbers:
         if self._sum <= 0:
-            return self.power * np.log(np.maximum(self.values, _LEAST))
-        return self.power * np.log1p(self.values / self._sum)
+            return self.power * np.log(np.maximum(self.values[rows], _LEAST))
+        return self.power * np.log1p(self.values[rows] / self._sum)
 
+    @override
     def add(self, row: int) -> None:
         self._sum += float(self._added[row])
         self._given_sum += float(self._given[row])
 
+    @override
     def refuses(self, row: int) -> StoppedBy | None:
         low = self._least is not None and self.values[row] < self._least
         return "minimum_typicality" if low else None
 
+    @override
     def finished(self) -> StoppedBy | None:
         reached = self._max_sum is not None and self._given_sum >= self._max_sum
         return "max_sum" if reached else None
@@ -124,9 +134,11 @@ class Preference(_Settled):
     def __init__(self, weights: Numbers, power: float) -> None:
         self._log = power * np.log(np.maximum(weights, _LEAST))
 
-    def log_gain(self) -> Numbers:
-        return self._log
+    @override
+    def log_gain(self, rows: Rows | slice = ALL) -> Numbers:
+        return np.asarray(self._log[rows])
 
+    @override
     def add(self, row: int) -> None:
         pass
 
@@ -149,12 +161,14 @@ class TargetSum(_Settled):
         self._low = -np.inf if low is None else low
         self._high = np.inf if high is None else high
 
-    def log_gain(self) -> Numbers:
-        left = max(1, self._left)
-        short = np.maximum(0.0, self._low / left - self._values)
-        over = np.maximum(0.0, self._values - self._high / left)
+    @override
+    def log_gain(self, rows: Rows | slice = ALL) -> Numbers:
+        left, values = max(1, self._left), self._values[rows]
+        short = np.maximum(0.0, self._low / left - values)
+        over = np.maximum(0.0, values - self._high / left)
         return -self._power * (short + over) / self._spread
 
+    @override
     def add(self, row: int) -> None:
         self._left -= 1
         self._low -= float(self._values[row])
@@ -172,26 +186,34 @@ class Balance(_Settled):
             target: ratio per class; the classes not named share what is left of 1.
             power: the strategy's strength.
         """
-        named = [name for name in classes.names if name in target]
-        at = [classes.names.index(name) for name in named]
-        rest = [number for number in range(len(classes.names)) if number not in at]
-        absent = sum(ratio for name, ratio in target.items() if name not in named)
-        share = np.column_stack([classes.share[:, at], classes.share[:, rest].sum(axis=1)])
-        ratios = [target[name] for name in named]
-        self._target = np.asarray([*ratios, max(0.0, 1.0 - sum(ratios) - absent)])
+        share, self._target = self.columns(classes, target)
         # Many rows are alike: each kind is looked at once.
         self._kinds, self._kind = np.unique(share, axis=0, return_inverse=True)
         self._kind = self._kind.reshape(-1)
         self._held = np.zeros(share.shape[1])
         self._power = power
 
-    def log_gain(self) -> Numbers:
+    @override
+    def log_gain(self, rows: Rows | slice = ALL) -> Numbers:
         held = self._held + self._kinds
         total = held.sum(axis=1, keepdims=True)
         share = np.divide(held, total, out=np.zeros_like(held), where=total > 0)
         entropy = -(np.log(np.maximum(share, _LEAST_SHARE)) @ self._target)
         gain = -self._power * np.log(np.maximum(entropy, _LEAST_SHARE))
-        return np.asarray(gain[self._kind])
+        return np.asarray(gain[self._kind[rows]])
 
+    @staticmethod
+    def columns(classes: Classes, target: dict[str, float]) -> tuple[Numbers, Numbers]:
+        """The named classes and one for all others: shares (n, c + 1), ratios (c + 1,)."""
+        named = [name for name in classes.names if name in target]
+        at = [classes.names.index(name) for name in named]
+        rest = [number for number in range(len(classes.names)) if number not in at]
+        absent = sum(ratio for name, ratio in target.items() if name not in named)
+        share = np.column_stack([classes.share[:, at], classes.share[:, rest].sum(axis=1)])
+        ratios = [target[name] for name in named]
+        ratios_of = np.asarray([*ratios, max(0.0, 1.0 - sum(ratios) - absent)])
+        return share, ratios_of
+
+    @override
     def add(self, row: int) -> None:
         self._held = self._held + self._kinds[self._kind[row]]

@@ -78,8 +78,7 @@ def _scaled(block: npt.NDArray[np.floating], what: str, first: int) -> Vectors:
     bad = np.flatnonzero(~np.isfinite(wide).all(axis=1))
     if len(bad):
         raise ConfigError(
-            f"{len(bad)} {what} hold NaN or infinity, first in row {first + bad[0]}. "
-            "Take them out."
+            f"{len(bad)} {what} hold NaN or infinity, first in row {first + bad[0]}. Take them out."
         )
     # By its largest value first: the square of a huge or tiny number is no float any more.
     largest = np.abs(wide).max(axis=1, keepdims=True)
