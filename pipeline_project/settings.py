@@ -24,7 +24,7 @@ from pydantic_settings import (
 )
 
 from pipeline_project.adapters.addresses import as_text, is_text, shown
-from pipeline_project.core.config import CurationConfig
+from pipeline_project.core.config import AwsConfig, CurationConfig
 from pipeline_project.errors import ConfigError
 
 CONFIG_FILE = "pipeline.yaml"
@@ -62,6 +62,7 @@ class Settings(CurationConfig, BaseSettings):
     )
 
     on: Literal["local", "aws"] = Field(default="local", description="Where the work is done.")
+    aws: AwsConfig = Field(default_factory=AwsConfig)
     home: Path = Field(default=Path(".pipeline"), description="State of this installation.")
     pexels_api_key: SecretStr | None = Field(
         None, validation_alias="PEXELS_API_KEY", description="Key for `pexels:` sources."

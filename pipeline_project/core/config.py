@@ -317,6 +317,69 @@ class LimitsConfig(Section):
     )
 
 
+class AwsConfig(Section):
+    """Where the work is done with `on: aws`. Credentials are never part of it."""
+
+    region: str | None = Field(
+        default=None, description="Such as eu-west-1; nothing means the profile's or AWS_REGION."
+    )
+    profile: str | None = Field(
+        default=None, description="Of ~/.aws/config; nothing means the default credentials."
+    )
+    bucket: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        description="The bucket that holds uploads, results, leases and the lake; its name alone.",
+    )
+    prefix: str = Field(
+        default="pipeline",
+        pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$",
+        description="Everything lies below this in the bucket.",
+    )
+    instance_id: str | None = Field(
+        default=None,
+        pattern=r"^i-[0-9a-f]{8,17}$",
+        description="The EC2 instance that is started for a run and stopped after it.",
+    )
+    document: str = Field(
+        default="pipeline-project-run",
+        min_length=3,
+        max_length=128,
+        description="Name of the SSM document made from ec2/ssm_document.json.",
+    )
+    worker: str = Field(
+        default="/opt/pipeline_project/bin/worker",
+        min_length=1,
+        description="The program on the instance that starts our worker.",
+    )
+    spot_notices: str = Field(
+        default="http://169.254.169.254",
+        description="The instance's metadata address, watched for the notice that AWS takes a "
+        "spot instance back; empty does not watch.",
+    )
+    ready_timeout_s: float = Field(
+        default=600.0, gt=0, description="Longest wait for the instance and its SSM agent."
+    )
+    lease_s: float = Field(
+        default=600.0, ge=30, description="A run that says nothing for so long counts as dead."
+    )
+    max_cost_usd: float | None = Field(
+        default=None,
+        gt=0,
+        description="End a run cleanly when the instance has cost so much since its start; what "
+        "is done is kept.",
+    )
+    endpoints: dict[str, str] = Field(
+        default_factory=dict,
+        description="Addresses by service (s3, ec2, ssm, sts), for others than AWS's own.",
+    )
+
+    @property
+    def root(self) -> str:
+        """Address of the home in the bucket."""
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
 class CurationConfig(Section):
     """Everything that decides the result of one curation."""
 
