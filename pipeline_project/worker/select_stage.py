@@ -12,7 +12,7 @@ from pipeline_project.core.hashing import canonical_json, hash_of_names, set_key
 from pipeline_project.core.selection.config import parse_selection_config
 from pipeline_project.core.selection.near_duplicates import MAX_HAMMING_BITS
 from pipeline_project.errors import StoreConflict, StoreError, TransientError
-from pipeline_project.worker.candidates import Candidates, Judgement, gather, judge
+from pipeline_project.worker.candidates import Candidates, Exclusion, gather, judge
 from pipeline_project.worker.checkpoints import Checkpoints
 from pipeline_project.worker.datapool import (
     Datapool,
@@ -23,10 +23,14 @@ from pipeline_project.worker.datapool import (
 )
 from pipeline_project.worker.frames import embeddings_of
 from pipeline_project.worker.identify import KnownMedia
+from pipeline_project.worker.inputs import PoolInputs, read_frames, read_inputs
 from pipeline_project.worker.ledger import Row, Rows
 from pipeline_project.worker.parts import Parts
+from pipeline_project.worker.pool_edits import PoolEdit, read_edits
 from pipeline_project.worker.request import output_prefix
-from pipeline_project.worker.selecting import Selected, pick, selection_rows, selection_set_row
+from pipeline_project.worker.selecting import Selected, pick
+from pipeline_project.worker.selection_rows import selection_rows, selection_set_row
+from pipeline_project.worker.sidecars import SidecarReader, Sidecars, root_of
 from pipeline_project.worker.stages import SET_STAGES, VERSIONS, FrameKeys
 from pipeline_project.worker.turns import Turns
 from pipeline_project.worker.write_stage import WriteStage, file_names
@@ -44,6 +48,21 @@ class SelectionFacts:
     counts: dict[str, float]
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What lies beside the media, and what of it decides the selection."""
+
+    sidecars: Sidecars
+    content: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def deciding(self) -> dict[str, object]:
+        """For the settings that decide; its hash, as it may be long."""
+        if not self.content:
+            return {}
+        return {"beside_the_media": hash_of_names([canonical_json(self.content)])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +102,23 @@ class SelectionStage:
         """Select once; raises StoreConflict where the past it knew is not the whole past."""
         embeddings = embeddings_of(self.parts.embedder)
         members = [key for each in media for key in keys[each.sha256].all()]
-        contents, config = hash_of_names(members), canonical_json(self._deciding())
-        turns = Turns(self.parts.store, self.config.dataset, embeddings.name)
+        turns = Turns(self.parts.store, self.config.dataset)
         turn, earlier = turns.next(self._earlier)
-        same = same_selection(earlier, contents, config)
+        edits = self._edits()
+        known = self._sidecars(media, keys)
+        deciding = {**self._deciding(), **known.deciding}
+        contents, config = hash_of_names(members), canonical_json(deciding)
+        same = same_selection(earlier, contents, config, edits)
         if same is not None:
             return self._again(same, media, checkpoints)
         past = earlier if self.config.datapool.enabled else []
-        pool = read_datapool(self.parts.lake, past, embeddings)
+        pool = read_datapool(
+            self.parts.lake, past, edits, embeddings, self.parts.store, self.parts.embedder
+        )
         key = set_key(
             members=members,
             stage_versions={stage: VERSIONS[stage] for stage in SET_STAGES},
-            config=self._deciding(),
+            config=deciding,
             pool=pool.version,
         )
         selection_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{key[:4]}{secrets.token_hex(2)}"
@@ -109,11 +133,9 @@ class SelectionStage:
             "run_id": self.run_id,
         }
         try:
-            facts, rows = self._select(header, media, keys, pool)
+            facts, rows = self._select(header, media, keys, pool, known.sidecars)
             checkpoints.prepare(rows)
-            if [each.selection_id for each in self._earlier()] != [
-                each.selection_id for each in earlier
-            ]:
+            if self._past() != ([each.selection_id for each in earlier], edits):
                 raise StoreConflict(f"Recording selection {selection_id}: there is a newer one.")
             turns.take(turn, selection_id)
             picked = f"{facts.counts['picked']:.0f} of {facts.counts['candidates']:.0f}"
@@ -131,6 +153,7 @@ class SelectionStage:
         media: Sequence[KnownMedia],
         keys: dict[str, FrameKeys],
         pool: Datapool,
+        sidecars: Sidecars,
     ) -> tuple[SelectionFacts, Rows]:
         """Pick and write; returns what came of it and the rows that record it."""
         selection_id = str(header["selection_id"])
@@ -139,27 +162,90 @@ class SelectionStage:
         embeddings = embeddings_of(self.parts.embedder)
         candidates = gather(self.parts.lake, considered, wanted, embeddings)
         judgement = judge(candidates, considered, self.config.quality)
-        selected = pick(candidates, judgement, pool, self.config, self.parts.embedder.space)
+        inputs = self._inputs(candidates, pool, media, sidecars)
+        space = self.parts.embedder.space
+        selected = pick(candidates, judgement, pool, self.config, space, inputs)
+        exclusions = [*judgement.exclusions, *selected.exclusions]
         names = file_names(candidates, selected, considered)
         frames = self._writer.write(selection_id, candidates, names, considered)
         facts = SelectionFacts(
             selection_id,
             commit_id="",
             reused=False,
-            counts=_counts(candidates, judgement, selected, pool, frames.count),
-            warnings=[*judgement.warnings, *frames.warnings],
+            counts=_counts(candidates, exclusions, selected, pool, frames.count),
+            warnings=[
+                *sidecars.warnings,
+                *judgement.warnings,
+                *selected.warnings,
+                *frames.warnings,
+            ],
             seconds={**selected.seconds, "write": frames.seconds},
         )
         if pool.selections:
             facts.warnings += _pool_notes(media, considered, pool, self.config)
-        rows = selection_rows(selection_id, candidates, judgement, selected, pool, names, keys)
+        rows = selection_rows(selection_id, candidates, exclusions, selected, pool, names, keys)
         rows.take(frames.rejects)
-        rows.add(TABLES["selection_sets"], selection_set_row(header, facts.counts))
+        rows.add(embeddings, *pool.embedded)
+        header_row = selection_set_row(header, self.config.engine, facts.counts)
+        rows.add(TABLES["selection_sets"], header_row)
         return facts, rows
 
     def _earlier(self) -> list[EarlierSelection]:
-        space = embeddings_of(self.parts.embedder).name
-        return earlier_selections(self.parts.lake, self.config.dataset, space)
+        return earlier_selections(self.parts.lake, self.config.dataset)
+
+    def _past(self) -> tuple[list[str], list[PoolEdit]]:
+        """What must not have changed between looking at the past and recording a selection."""
+        ids = [each.selection_id for each in self._earlier()]
+        return ids, self._edits()
+
+    def _edits(self) -> list[PoolEdit]:
+        """Edits of the past; nobody asks for them where the past does not matter."""
+        enabled = self.config.datapool.enabled
+        return read_edits(self.parts.lake, self.config.dataset) if enabled else []
+
+    def _sidecars(self, media: Sequence[KnownMedia], keys: dict[str, FrameKeys]) -> _Known:
+        """Read what lies beside the media, as far as the configuration looks at it."""
+        needs = parse_selection_config(self.config.selection).needs()
+        wanted = needs.metadata
+        tasks = {task for task, _ in needs.scores | needs.predictions}
+        given = self.config.metadata
+        if not (wanted or tasks or given.csv or given.path_pattern) or not media:
+            return _Known(Sidecars())
+        frames = self.parts.lake.read(
+            TABLES["frames"],
+            columns=["frame_id"],
+            where=("datum_key", {keys[each.sha256].sample for each in media}),
+        )
+        places = read_frames(self.parts.lake, frames["frame_id"].to_pylist(), media)
+        reader = SidecarReader(
+            config=given,
+            fetch=self.parts.fetch,
+            root=root_of(media[0].ref),
+            frames={
+                **{each.ref.name: [] for each in media},
+                **places.numbers_by_file(),
+            },
+            media={each.ref.name: each for each in media},
+        )
+        sidecars = reader.read(wanted, tasks)
+        return _Known(sidecars, sidecars.content(wanted))
+
+    def _inputs(
+        self,
+        candidates: Candidates,
+        pool: Datapool,
+        media: Sequence[KnownMedia],
+        sidecars: Sidecars,
+    ) -> PoolInputs:
+        names = [*candidates.frame_id, *pool.frame_ids]
+        frames = read_frames(self.parts.lake, names, media)
+        return read_inputs(
+            self.parts.lake,
+            frames,
+            parse_selection_config(self.config.selection),
+            sidecars,
+            embeddings_of(self.parts.embedder),
+        )
 
     def _discard(self, selection_id: str, turns: Turns, turn: int) -> None:
         """Remove what a selection left that will not be recorded, as far as possible."""
@@ -181,6 +267,8 @@ class SelectionStage:
         return {
             "quality": config.quality.model_dump(mode="json"),
             "selection": selection.model_dump(mode="json"),
+            "engine": config.engine,
+            "constraints": config.constraints.model_dump(mode="json"),
             "datapool": config.datapool.model_dump(mode="json"),
             "jpeg_quality": config.output.jpeg_quality,
             "duplicate_cosine": self.parts.embedder.space.duplicate_cosine,
@@ -219,12 +307,16 @@ class SelectionStage:
 
 
 def _counts(
-    candidates: Candidates, judgement: Judgement, selected: Selected, pool: Datapool, picked: int
+    candidates: Candidates,
+    exclusions: Sequence[Exclusion],
+    selected: Selected,
+    pool: Datapool,
+    picked: int,
 ) -> dict[str, float]:
-    judged = Counter(each.judgement for each in judgement.exclusions)
+    judged = Counter(each.judgement for each in exclusions)
     return {
         "candidates": len(candidates),
-        "excluded": len({each.row for each in judgement.exclusions}),
+        "excluded": len({each.row for each in exclusions}),
         **{f"excluded_{name}": count for name, count in sorted(judged.items())},
         "duplicates": len(selected.duplicates),
         "survivors": len(selected.survivors),

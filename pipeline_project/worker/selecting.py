@@ -1,27 +1,41 @@
-"""The set stages: duplicates out, then the diverse pick; and their rows."""
+"""The set stages: duplicates out, then the pick."""
 
-import json
 import time
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.core.config import CurationConfig
 from pipeline_project.core.embedding.space import EmbeddingSpace
-from pipeline_project.core.selection.config import parse_selection_config
-from pipeline_project.core.selection.engine import PickedRow, select
+from pipeline_project.core.selection.close_vectors import CloseVectors
+from pipeline_project.core.selection.config import SelectionConfig, parse_selection_config
+from pipeline_project.core.selection.engine import run_selection
 from pipeline_project.core.selection.near_duplicates import FrameFeatures, find_duplicates
-from pipeline_project.core.selection.plane import project
-from pipeline_project.worker.candidates import Candidates, Judgement
+from pipeline_project.core.selection.pool import (
+    Column,
+    Constraints,
+    PickedRow,
+    Predictions,
+    SelectionPool,
+    SelectionResult,
+)
+from pipeline_project.core.selection.sequences import (
+    joined_column,
+    mean_vectors,
+    sequences_of,
+)
+from pipeline_project.errors import ConfigError
+from pipeline_project.worker.candidates import Candidates, Exclusion, Judgement
 from pipeline_project.worker.datapool import Datapool
-from pipeline_project.worker.ledger import Row, Rows
-from pipeline_project.worker.stages import FrameKeys
+from pipeline_project.worker.inputs import PoolInputs
 
 EARLIER_PICK = "earlier pick"
-_BLOCK_CELLS = 4_000_000  # candidates times earlier picks compared at once: 16 MB
+THRESHOLD = "threshold"
+_BLOCK_ROWS = 10_000  # candidates compared with the earlier picks at once
+_NOTHING = PoolInputs()
+_Rows = npt.NDArray[np.intp]
 
 
 @dataclass(slots=True)
@@ -32,13 +46,17 @@ class Selected:
         picks: in order of rank; `index` counts rows of the candidates.
         duplicates: row -> (frame id that stands for it, kind).
         survivors: rows that could have been picked.
+        exclusions: rows that a THRESHOLD of the configuration took out.
         seconds: per stage.
+        warnings: why fewer were picked than asked for.
     """
 
     picks: list[PickedRow]
     duplicates: dict[int, tuple[str, str]]
     survivors: list[int]
+    exclusions: list[Exclusion] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
 
 def pick(
@@ -47,125 +65,103 @@ def pick(
     pool: Datapool,
     config: CurationConfig,
     space: EmbeddingSpace,
+    inputs: PoolInputs = _NOTHING,
+    forced: Sequence[int] = (),
 ) -> Selected:
-    """Group duplicates, keep the sharpest of each, and pick the most diverse of what is left."""
+    """Group duplicates, keep the sharpest of each, and pick of what is left.
+
+    Args:
+        candidates: frames that may be picked.
+        judgement: which of them may not, and which rather not.
+        pool: what was picked before.
+        config: how many, and how.
+        space: of the embeddings.
+        inputs: columns over the candidates and after them the pool.
+        forced: rows of candidates that are picked first, in this order, whatever is said of them.
+
+    Raises:
+        ConfigError: the configuration does not fit the data.
+    """
     started = time.perf_counter()
-    excluded = {each.row for each in judgement.exclusions}
+    excluded = {each.row for each in judgement.exclusions} - set(forced)
     kept = np.asarray([row for row in range(len(candidates)) if row not in excluded], np.intp)
-    duplicates = _like_earlier_picks(candidates, kept, pool, space)
-    kept = np.asarray([row for row in kept.tolist() if row not in duplicates], np.intp)
-    features = FrameFeatures(
-        pixels_sha256=[candidates.pixels_sha256[row] for row in kept],
-        phash=candidates.phash[kept],
-        source=[candidates.media_sha256[row] for row in kept],
-        vectors=candidates.vectors[kept],
-        rank=_sharpness_rank(candidates)[kept],
-    )
-    for one, (other, kind) in find_duplicates(features, min_cosine=space.duplicate_cosine).items():
-        duplicates[int(kept[one])] = (candidates.frame_id[int(kept[other])], kind)
+    length = config.constraints.selected_sequence_length
+    selection = parse_selection_config(config.selection)
+    if length > 1:
+        duplicates = _met_again(candidates, kept, pool)
+    else:
+        duplicates = _duplicates(candidates, kept, pool, space)
+    for row in forced:
+        duplicates.pop(row, None)
     survivors = [row for row in kept.tolist() if row not in duplicates]
     grouped = time.perf_counter()
-    picks: list[PickedRow] = []
-    if survivors:
-        picks = select(
-            candidates.vectors[survivors],
-            parse_selection_config(config.selection),
-            pool=pool.vectors,
-            weights=judgement.weights[survivors] if judgement.weighted else None,
+    units = np.asarray(survivors, np.intp)[:, None]
+    if length > 1:
+        units = _sequences(candidates, survivors, inputs, length)
+        selection = _per_sequence(selection, length, units.size)
+    selected = Selected([], duplicates, survivors)
+    if len(units):
+        result = run_selection(
+            _selection_pool(candidates, judgement, pool, config, inputs, units, forced),
+            selection,
+            engine=config.engine,
         )
-    picks = [PickedRow(survivors[each.index], each.rank, each.distance) for each in picks]
-    seconds = {"deduplicate": grouped - started, "select": time.perf_counter() - grouped}
-    return Selected(picks, duplicates, survivors, seconds)
-
-
-def selection_rows(
-    selection_id: str,
-    candidates: Candidates,
-    judgement: Judgement,
-    selected: Selected,
-    pool: Datapool,
-    names: dict[int, str],
-    keys: dict[str, FrameKeys],
-) -> Rows:
-    """The rows of one selection.
-
-    `names` has the file name of each picked row, `keys` the datum keys of each file. All picks
-    are recorded, also those that could not be written: a later run finds them here and tries
-    again.
-    """
-    rows = Rows()
-    excluded = {each.row for each in judgement.exclusions}
-    outcome = dict.fromkeys(range(len(candidates)), "candidate")
-    outcome |= dict.fromkeys(selected.duplicates, "duplicate")
-    outcome |= dict.fromkeys(excluded, "excluded")
-    outcome |= dict.fromkeys((each.index for each in selected.picks), "picked")
-    own = set(candidates.frame_id)
-    outcome |= {
-        len(candidates) + number: "pool"
-        for number, frame in enumerate(pool.frame_ids)
-        if frame not in own
+        selected.picks = _picks_of(result, units)
+        selected.exclusions = _beyond_thresholds(result, selection, inputs, units)
+        selected.warnings = _why_fewer(result, selection, len(units))
+    selected.seconds = {
+        "deduplicate": grouped - started,
+        "select": time.perf_counter() - grouped,
     }
-    frames = [*candidates.frame_id, *pool.frame_ids]
-    places = project(np.concatenate([candidates.vectors, pool.vectors]))
-    for row, what in outcome.items():
-        place: Row = {
-            "selection_id": selection_id,
-            "frame_id": frames[row],
-            "media_sha256": frames[row].partition(":")[0],
-            "sample_key": keys[frames[row].partition(":")[0]].sample if what != "pool" else "",
-            "outcome": what,
-            "map_x": float(places[row, 0]),
-            "map_y": float(places[row, 1]),
-        }
-        rows.add(TABLES["candidates"], place)
-    for each in selected.picks:
-        pick_row: Row = {
-            "selection_id": selection_id,
-            "frame_id": candidates.frame_id[each.index],
-            "rank": each.rank,
-            "reason": _reason(each, pool),
-            "file_name": names[each.index],
-        }
-        rows.add(TABLES["selections"], pick_row)
-    for judged in judgement.exclusions:
-        exclusion: Row = {
-            "selection_id": selection_id,
-            "frame_id": candidates.frame_id[judged.row],
-            "judgement": judged.judgement,
-            "measure": judged.measure,
-            "value": judged.value,
-            "threshold": judged.threshold,
-        }
-        rows.add(TABLES["exclusions"], exclusion)
-    rows.take(_duplicate_rows(selection_id, candidates, selected))
-    return rows
+    return selected
 
 
-def selection_set_row(header: Row, counts: dict[str, float]) -> Row:
-    """The header of one selection, completed by what came of it."""
+def _duplicates(
+    candidates: Candidates, kept: _Rows, pool: Datapool, space: EmbeddingSpace
+) -> dict[int, tuple[str, str]]:
+    """Rows that an earlier pick, or another row, stands for."""
+    duplicates = _like_earlier_picks(candidates, kept, pool, space)
+    left = np.asarray([row for row in kept.tolist() if row not in duplicates], np.intp)
+    features = FrameFeatures(
+        pixels_sha256=[candidates.pixels_sha256[row] for row in left],
+        phash=candidates.phash[left],
+        source=[candidates.media_sha256[row] for row in left],
+        vectors=candidates.vectors[left],
+        rank=_sharpness_rank(candidates)[left],
+    )
+    for one, (other, kind) in find_duplicates(features, min_cosine=space.duplicate_cosine).items():
+        duplicates[int(left[one])] = (candidates.frame_id[int(left[other])], kind)
+    return duplicates
+
+
+def _met_again(candidates: Candidates, kept: _Rows, pool: Datapool) -> dict[int, tuple[str, str]]:
+    """Candidates that are earlier picks themselves."""
+    before = set(pool.frame_ids)
     return {
-        **header,
-        "engine": "mundig",
-        "counts": json.dumps(counts, sort_keys=True),
-        "created_at": datetime.now(UTC),
+        row: (candidates.frame_id[row], EARLIER_PICK)
+        for row in kept.tolist()
+        if candidates.frame_id[row] in before
     }
 
 
 def _like_earlier_picks(
-    candidates: Candidates, kept: npt.NDArray[np.intp], pool: Datapool, space: EmbeddingSpace
+    candidates: Candidates, kept: _Rows, pool: Datapool, space: EmbeddingSpace
 ) -> dict[int, tuple[str, str]]:
     """Candidates that an earlier pick already shows; the pick itself, met again, among them."""
-    if not len(pool.frame_ids) or not len(kept):
-        return {}
-    like: dict[int, tuple[str, str]] = {}
-    rows = max(1, _BLOCK_CELLS // len(pool.frame_ids))
-    for start in range(0, len(kept), rows):
-        block = kept[start : start + rows]
-        cosine = candidates.vectors[block] @ pool.vectors.T
-        nearest = cosine.argmax(axis=1)
-        close = cosine[np.arange(len(block)), nearest] >= space.duplicate_cosine
-        for number in np.flatnonzero(close).tolist():
-            like[int(block[number])] = (pool.frame_ids[int(nearest[number])], EARLIER_PICK)
+    like = _met_again(candidates, kept, pool)
+    rest = np.asarray([row for row in kept.tolist() if row not in like], np.intp)
+    if not len(pool.frame_ids) or not len(rest) or space.duplicate_cosine is None:
+        return like
+    before = len(pool.frame_ids)
+    for start in range(0, len(rest), _BLOCK_ROWS):
+        block = rest[start : start + _BLOCK_ROWS]
+        both = np.concatenate([pool.vectors, candidates.vectors[block]])
+        close = CloseVectors(both, space.duplicate_cosine, capacity=before)
+        close.add(np.arange(before))
+        found = close.first_close(np.arange(before, len(both)))
+        for row, match in zip(block.tolist(), found.tolist(), strict=True):
+            if match >= 0:
+                like[row] = (pool.frame_ids[match], EARLIER_PICK)
     return like
 
 
@@ -175,35 +171,151 @@ def _sharpness_rank(candidates: Candidates) -> npt.NDArray[np.float64]:
     return np.asarray(steps + np.log1p(candidates.measures["laplacian_variance"]), np.float64)
 
 
-def _duplicate_rows(selection_id: str, candidates: Candidates, selected: Selected) -> Rows:
-    rows = Rows()
-    keepers: dict[str, str] = {}
-    for row, (keeper, kind) in selected.duplicates.items():
-        keepers.setdefault(keeper, kind)
-        member = {
-            "selection_id": selection_id,
-            "group_id": keeper,
-            "frame_id": candidates.frame_id[row],
-            "keeper": False,
-            "kind": kind,
-        }
-        rows.add(TABLES["duplicates"], member)
-    own = {candidates.frame_id[row] for row in selected.duplicates}
-    for keeper, kind in keepers.items():
-        if keeper not in own:  # an earlier pick met again is in its own group already
-            head = {
-                "selection_id": selection_id,
-                "group_id": keeper,
-                "frame_id": keeper,
-                "keeper": True,
-                "kind": kind,
-            }
-            rows.add(TABLES["duplicates"], head)
-    return rows
+def _sequences(
+    candidates: Candidates, survivors: list[int], inputs: PoolInputs, length: int
+) -> _Rows:
+    usable = np.zeros(len(candidates), bool)
+    usable[survivors] = True
+    groups = inputs.sequence_of or candidates.media_sha256
+    return sequences_of(groups[: len(candidates)], usable, length)
 
 
-def _reason(each: PickedRow, pool: Datapool) -> str:
-    if each.distance is None:
-        return "picked first"
-    compared = "pick or earlier pick" if pool.frame_ids else "pick"
-    return f"{each.distance:.3f} away from the nearest {compared} before it"
+def _per_sequence(selection: SelectionConfig, length: int, frames: int) -> SelectionConfig:
+    """The configuration with sequences for samples.
+
+    Raises:
+        ConfigError: the number of samples is no whole number of sequences.
+    """
+    if selection.n_samples is not None and selection.n_samples % length:
+        raise ConfigError(
+            f"Picking sequences of {length} frames: n_samples {selection.n_samples} is no multiple "
+            f"of constraints.selected_sequence_length {length}. It counts frames; take "
+            f"{selection.n_samples // length * length or length}."
+        )
+    wanted = -(-selection.samples_of(frames) // length)
+    return selection.model_copy(update={"n_samples": max(1, wanted), "proportion_samples": None})
+
+
+def _selection_pool(
+    candidates: Candidates,
+    judgement: Judgement,
+    pool: Datapool,
+    config: CurationConfig,
+    inputs: PoolInputs,
+    units: _Rows,
+    forced: Sequence[int],
+) -> SelectionPool:
+    """One row per unit (a frame or a sequence), and after them the earlier picks."""
+    before = len(pool.frame_ids)
+    single = units.shape[1] == 1
+    vectors = candidates.vectors[units[:, 0]] if single else mean_vectors(candidates.vectors, units)
+    past = len(candidates) + np.arange(before)
+
+    def column(values: Column) -> Column:
+        own = values[units[:, 0]] if single else joined_column(values, units)
+        return np.concatenate([own, values[past]])
+
+    def counts(values: Column) -> Column:
+        return np.concatenate([values[units].sum(axis=1), values[past]])
+
+    weights = np.concatenate([judgement.weights[units].min(axis=1), np.ones(before)])
+    place = {int(row): unit for unit, each in enumerate(units.tolist()) for row in each}
+    return SelectionPool(
+        embeddings=np.concatenate([vectors, pool.vectors]),
+        metadata={key: column(values) for key, values in inputs.metadata.items()},
+        scores={
+            task: {name: column(values) for name, values in each.items()}
+            for task, each in inputs.scores.items()
+        },
+        predictions={
+            task: Predictions(each.classes, counts=counts(np.asarray(each.counts)))
+            for task, each in inputs.predictions.items()
+        },
+        queries=inputs.queries,
+        weights=weights if judgement.weighted else None,
+        preselected=np.arange(len(units), len(units) + before),
+        forced=list(dict.fromkeys(place[row] for row in forced if row in place)),
+        constraints=_constraints(config, inputs, units, past),
+    )
+
+
+def _constraints(
+    config: CurationConfig, inputs: PoolInputs, units: _Rows, past: _Rows
+) -> Constraints | None:
+    """Caps and gaps; earlier picks count, but of sequences nobody knows which were one pick."""
+    asked = config.constraints
+    if asked.max_per_source is None and asked.min_gap_s is None:
+        return None
+    if inputs.group is None or inputs.time_s is None:
+        raise ConfigError("Picking under constraints: nobody said where the frames are from.")
+    times = inputs.time_s
+    before = inputs.group[past] if units.shape[1] == 1 else np.full(len(past), -1, np.intp)
+    # Between starts lies the sequence itself, and then the gap.
+    spans = times[units[:, -1]] - times[units[:, 0]]
+    span = float(np.nanmax(spans, initial=0.0)) if units.shape[1] > 1 else 0.0
+    return Constraints(
+        group=np.concatenate([inputs.group[units[:, 0]], before]),
+        max_per_group=asked.max_per_source,
+        time_s=np.concatenate([times[units[:, 0]], times[past]]),
+        min_gap_s=None if asked.min_gap_s is None else asked.min_gap_s + span,
+    )
+
+
+def _picks_of(result: SelectionResult, units: _Rows) -> list[PickedRow]:
+    """The picked frames: of a sequence all of them, one rank after the other."""
+    length = units.shape[1]
+    picks: list[PickedRow] = []
+    for each in result.picks:
+        for number, row in enumerate(units[each.index].tolist()):
+            reason = each.reason
+            if length > 1:
+                reason = f"frame {number + 1} of sequence {each.rank}: {reason}"
+            picks.append(replace(each, index=row, rank=len(picks) + 1, reason=reason))
+    return picks
+
+
+def _beyond_thresholds(
+    result: SelectionResult, selection: SelectionConfig, inputs: PoolInputs, units: _Rows
+) -> list[Exclusion]:
+    """Which frames each THRESHOLD took out, by its value."""
+    rules = [rule for rule in selection.strategies if rule.strategy.type == "THRESHOLD"]
+    picked = {each.index for each in result.picks}
+    found: dict[int, Exclusion] = {}
+    for rule, outcome in zip(rules, result.thresholds, strict=True):
+        columns: Mapping[str, Column] = (
+            inputs.metadata if rule.input.key else inputs.scores[str(rule.input.task)]
+        )
+        name = str(rule.input.key or rule.input.score)
+        for unit in outcome.removed.tolist():
+            if unit >= len(units) or unit in picked:
+                continue
+            for row in units[unit].tolist():
+                value = columns[name][row]
+                missing = value is None or value != value
+                found.setdefault(
+                    row,
+                    Exclusion(
+                        row,
+                        THRESHOLD,
+                        f"{name} (missing)" if missing else name,
+                        0.0 if missing else float(value),
+                        float(rule.strategy.threshold or 0.0),
+                    ),
+                )
+    return list(found.values())
+
+
+_WHY = {
+    "minimum_distance": "the rest is nearer to a pick than stopping_condition_minimum_distance",
+    "minimum_typicality": "the rest is below stopping_condition_minimum_typicality",
+    "max_sum": "stopping_condition_max_sum was reached",
+    "constraints": "constraints.max_per_source and min_gap_s allow no other",
+    "pool_empty": "thresholds leave no other",
+}
+
+
+def _why_fewer(result: SelectionResult, selection: SelectionConfig, units: int) -> list[str]:
+    wanted = selection.samples_of(units)
+    if len(result.picks) >= wanted or result.stopped_by not in _WHY:
+        return []
+    return [f"{len(result.picks)} instead of {wanted} were picked: {_WHY[result.stopped_by]}."]

@@ -31,7 +31,7 @@ VERSIONS: Mapping[str, str] = MappingProxyType(
         "classify": CLASSIFIER_VERSION,
         "embed": "1",
         "deduplicate": "2",
-        "select": "1",
+        "select": "2",
         "write": "1",
     }
 )

@@ -26,12 +26,11 @@ class _Taken:
 
 
 class Turns:
-    """The turns of one dataset in one embedding space.
+    """The turns of one dataset.
 
     Args:
         store: holds them.
         dataset: name given by the user; hashed, since names never become keys.
-        space: name of the embedding space.
         now_s: seconds since 1970, as all machines that use the store count them.
         wait: sleeps so many seconds.
     """
@@ -40,13 +39,12 @@ class Turns:
         self,
         store: ObjectStore,
         dataset: str,
-        space: str,
         *,
         now_s: Callable[[], float] = time.time,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store = store
-        digest = hashlib.sha256(json.dumps([dataset, space]).encode("ascii")).hexdigest()
+        digest = hashlib.sha256(json.dumps([dataset]).encode("ascii")).hexdigest()
         self._prefix = f"selections/{digest[:32]}"
         self._now_s = now_s
         self._wait = wait

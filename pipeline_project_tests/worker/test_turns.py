@@ -1,9 +1,13 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from pipeline_project.adapters.object_store.local import LocalObjectStore
 from pipeline_project.errors import StoreConflict
 from pipeline_project.worker.datapool import EarlierSelection
 from pipeline_project.worker.turns import Turns
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -23,13 +27,13 @@ class Clock:
         self.then()
 
 
-def turns(store, clock=None, dataset="d", space="s"):
+def turns(store, clock=None, dataset="d"):
     clock = clock or Clock()
-    return Turns(store, dataset, space, now_s=lambda: clock.now_s, wait=clock.wait)
+    return Turns(store, dataset, now_s=lambda: clock.now_s, wait=clock.wait)
 
 
 def recorded(*ids):
-    return [EarlierSelection(each, "", "", "", {}) for each in ids]
+    return [EarlierSelection(each, "", "", "", {}, "", NOW) for each in ids]
 
 
 def test_the_first_turn_is_free(store):
@@ -68,7 +72,6 @@ def test_a_turn_that_was_given_back_is_free_again(store):
     assert turns(store).next(list)[0] == 1
 
 
-def test_datasets_and_spaces_have_turns_of_their_own(store):
+def test_datasets_have_turns_of_their_own(store):
     turns(store).take(1, "a")
     turns(store, dataset="../else").take(1, "b")
-    turns(store, space="else").take(1, "c")

@@ -199,6 +199,17 @@ TABLES: dict[str, Table] = {
             keeper=_b,
             kind=_s,
         ),
+        # What people took back of a dataset's past: one frame, one file (by its hash), all of it
+        # (`kind`), or earlier such edits (`rebuild`). Nothing recorded is ever deleted.
+        _table(
+            "datapool_edits",
+            "edit_id",
+            edit_id=_s,
+            dataset=_s,
+            kind=_s,
+            value=_s,
+            created_at=_time,
+        ),
         # Judgements: a measure crossed a threshold.
         _table(
             "exclusions",
