@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from pipeline_project.adapters.aws_session import AwsSession, demand_boto3
 from pipeline_project.adapters.commands.local import LocalCommands
 from pipeline_project.adapters.instances.local import LocalInstance
 from pipeline_project.adapters.lake.lance import LanceLake
@@ -18,10 +19,11 @@ from pipeline_project.adapters.sources.pexels import PexelsSource
 from pipeline_project.adapters.sources.pexels_http import PexelsHttp
 from pipeline_project.errors import ConfigError
 from pipeline_project.jobs.curation import make_jobs
+from pipeline_project.report.bucket_copy import copy_to_bucket
 from pipeline_project.report.publish import publish
 from pipeline_project.resources.instance import instance_resource
 from pipeline_project.resources.progress import LoggedProgress
-from pipeline_project.resources.publisher import Publisher
+from pipeline_project.resources.publisher import Publish, Publisher
 from pipeline_project.resources.selection_service import SelectionClient
 from pipeline_project.resources.source import OpenPexels, PexelsAsk, Sources
 from pipeline_project.resources.store import RunStore
@@ -76,9 +78,36 @@ def local_resources(settings: Settings) -> dict[str, object]:
             EmbeddedSelectionService(commands, objects, command_line)
         ),
         "lake": open_lake(settings),
-        "publisher": Publisher(publish),
+        "publisher": make_publisher(settings, publish),
         "progress": LoggedProgress,
     }
+
+
+def make_publisher(settings: Settings, publish: Publish) -> Publisher:
+    """What writes selections: folders of this machine, and copies of them in a bucket."""
+    folder = settings.home_path / "curated"
+    return Publisher(publish, copy=_copy_to_bucket, folder=folder)
+
+
+def demand_output_bucket(address: str) -> None:
+    """Look whether output can be written to a bucket, by writing there.
+
+    Raises:
+        ConfigError: it cannot; says why and what to do.
+    """
+    demand_boto3(f"Writing to {address}")
+    from pipeline_project.adapters.object_store.bucket_check import check_bucket
+
+    problems = check_bucket(AwsSession(), address, write=True)
+    if problems:
+        raise ConfigError(f"Looking at {address}, the place for the result: {'; '.join(problems)}")
+
+
+def _copy_to_bucket(folder: Path, address: str) -> str:
+    demand_boto3(f"Writing to {address}")
+    from pipeline_project.adapters.object_store.s3 import S3ObjectStore
+
+    return copy_to_bucket(folder, S3ObjectStore(address, AwsSession()))
 
 
 def local_commands(settings: Settings) -> LocalCommands:

@@ -125,6 +125,7 @@ class AwsSession:
             return self._regions[bucket]
 
     def _make_client(self, service: str) -> Any:
+        demand_boto3("using AWS")
         from botocore.config import Config
 
         def make(addressing: str) -> Any:
@@ -136,7 +137,7 @@ class AwsSession:
                 user_agent_extra=f"pipeline_project/{__version__}",
                 s3={"addressing_style": addressing},
             )
-            return self._session().create_client(
+            return self._session().client(
                 service, config=config, endpoint_url=self.access.endpoint_urls.get(service)
             )
 
@@ -146,9 +147,9 @@ class AwsSession:
         return client
 
     def _session(self) -> Any:
-        """The botocore session, whose credentials renew themselves."""
+        """The boto3 session, whose credentials renew themselves."""
         if self._core is None:
-            demand_boto3("using AWS")
+            import boto3.session
             import botocore.session
 
             core = botocore.session.Session(profile=self.access.profile)
@@ -156,7 +157,7 @@ class AwsSession:
                 core.set_config_variable("region", self.access.region)
             if self.access.role_arn:
                 _assume(core, self.access, self._attempts)
-            self._core = core
+            self._core = boto3.session.Session(botocore_session=core)
         return self._core
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 def curate(
     source: Annotated[
         str | None,
-        typer.Argument(help="A folder, a file or pexels:QUERY; without it the bundled sample."),
+        typer.Argument(
+            help="A folder, a file, s3://bucket/prefix or pexels:QUERY; without it the sample."
+        ),
     ] = None,
     n: Annotated[int | None, typer.Option("--n", help="Pick this many new frames.")] = None,
     proportion: Annotated[
@@ -43,7 +45,9 @@ def curate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done, and how long it takes.")
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder for the result.")] = None,
+    out: Annotated[
+        str | None, typer.Option(help="Folder for the result, or s3://bucket/prefix.")
+    ] = None,
     home: Annotated[Path | None, typer.Option(help="State of this installation.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object on stdout; the rest on stderr.")
@@ -106,7 +110,7 @@ def _flags(
     dataset: str | None,
     datapool: bool | None,
     rehash: bool,
-    out: Path | None,
+    out: str | None,
     home: Path | None,
 ) -> dict[str, Any]:
     """What was given on the command line, as the settings nest it."""
@@ -131,7 +135,7 @@ def _flags(
     if datapool is not None:
         flags["datapool"] = {"enabled": datapool}
     if out is not None:
-        flags["output"] = {"dir": str(out)}
+        flags["output"] = {"dir": out}
     return {key: value for key, value in flags.items() if value is not None}
 
 

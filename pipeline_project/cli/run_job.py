@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline_project.adapters.addresses import place_of, shown
+from pipeline_project.adapters.addresses import is_bucket, place_of, shown
 from pipeline_project.cli.console import TerminalProgress
 from pipeline_project.errors import ConfigError, PipelineError
 
@@ -39,14 +39,17 @@ def demand_runnable(settings: "Settings") -> None:
     """
     from pipeline_project.adapters.embedder import demand_embedder
     from pipeline_project.adapters.sources import open_source
-    from pipeline_project.build import build_defs
+    from pipeline_project.build import build_defs, demand_output_bucket
     from pipeline_project.core.selection.config import parse_selection_config
 
     parse_selection_config(settings.selection)
     demand_embedder(settings.embedding)
     if settings.source is None or not settings.source.startswith("pexels:"):
-        open_source(settings.source, settings.include)
-    _demand_folder(place_of(settings.output.dir))
+        open_source(settings.source, settings.include, settings.source_access)
+    if is_bucket(settings.output.dir):
+        demand_output_bucket(settings.output.dir)
+    else:
+        _demand_folder(place_of(settings.output.dir))
     build_defs(settings)
 
 
@@ -77,7 +80,10 @@ def run_job(settings: "Settings") -> "tuple[WorkerResult, Published]":
         published: dict[str, Published] = {}
         defs = build_defs(
             settings,
-            resources={"progress": lambda _: progress, "publisher": _publisher(published)},
+            resources={
+                "progress": lambda _: progress,
+                "publisher": _publisher(settings, published),
+            },
             loggers={"terminal": _terminal_logger(progress)},
         )
         job = defs.resolve_job_def(JOB)
@@ -124,16 +130,16 @@ def dagster_instance(settings: "Settings") -> "Iterator[dg.DagsterInstance]":
         yield instance
 
 
-def _publisher(published: "dict[str, Published]") -> "Publisher":
+def _publisher(settings: "Settings", published: "dict[str, Published]") -> "Publisher":
     """The usual publisher, which also leaves what it wrote for the last line to name."""
+    from pipeline_project.build import make_publisher
     from pipeline_project.report.publish import publish
-    from pipeline_project.resources.publisher import Publisher
 
     def publish_and_keep(**given: Any) -> "Published":
         published["it"] = publish(**given)
         return published["it"]
 
-    return Publisher(publish_and_keep)
+    return make_publisher(settings, publish_and_keep)
 
 
 # Steps that somebody at a terminal waits for; the others speak up only to warn.

@@ -30,12 +30,13 @@ def publish_selection(
 ) -> str:
     """Write the picked frames, `selection.csv`, `selection.json` and `report.html`.
 
-    They go to a new folder named after the selection; an older one is never overwritten.
+    They go to a new folder named after the selection; an older one is never overwritten. Where
+    the output is a bucket's prefix, they are copied there, too.
     """
     with as_failures():
-        published = publisher.publish(
-            lake=lake, store=store.objects, result=result, config=curation.config()
-        )
+        config = curation.config()
+        published = publisher.publish(lake=lake, store=store.objects, result=result, config=config)
+        address = publisher.copy(published, config)
     folder = published.folder.absolute()
     how = "was written before; it stands unchanged" if published.already_there else "is written"
     context.log.info(f"The selection's folder {how}: {shown(str(folder))}")
@@ -46,6 +47,9 @@ def publish_selection(
         "files": dg.MetadataValue.int(len(published.files)),
         "already there": dg.MetadataValue.bool(published.already_there),
     }
+    if address is not None:
+        context.log.info(f"Copied to {shown(address)}")
+        metadata["bucket"] = dg.MetadataValue.text(shown(address))
     sheet = contact_sheet(published)
     if sheet:
         metadata["first picks"] = dg.MetadataValue.md(sheet)

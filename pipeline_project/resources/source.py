@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipeline_project.adapters.sources.base import MediaSource
 from pipeline_project.adapters.waiting import Deadline
-from pipeline_project.core.config import PexelsConfig
+from pipeline_project.core.config import PexelsConfig, SourceAccessConfig
 from pipeline_project.errors import ConfigError
 
 
@@ -28,7 +28,7 @@ class PexelsAsk:
     deadline: Deadline
 
 
-OpenSource = Callable[[str | None, Sequence[str]], MediaSource]
+OpenSource = Callable[[str | None, Sequence[str], SourceAccessConfig | None], MediaSource]
 OpenPexels = Callable[[PexelsAsk], MediaSource]
 
 PEXELS = "pexels:"
@@ -46,17 +46,19 @@ class Sources:
         """Hold the factories.
 
         Args:
-            open_source: gives the source for a spec (None is the bundled sample) and its
-                include patterns.
+            open_source: gives the source for a spec (None is the bundled sample), its include
+                patterns, and the access to a bucket.
             open_pexels: gives the source for what a run wants of Pexels; None when there is no
                 key.
         """
         self._open_source = open_source
         self._open_pexels = open_pexels
 
-    def open(self, spec: str | None, include: Sequence[str]) -> MediaSource:
-        """Open a source that is read in place."""
-        return self._open_source(spec, include)
+    def open(
+        self, spec: str | None, include: Sequence[str], access: SourceAccessConfig | None = None
+    ) -> MediaSource:
+        """Open a source that is read in place; `access` says who reads a bucket."""
+        return self._open_source(spec, include, access)
 
     def open_pexels(self, ask: PexelsAsk) -> MediaSource:
         """Open a Pexels query; the same seed and the same answers give the same choice.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.core.records import MediaRef
-from pipeline_project.errors import RemoteFailed, StoreError
+from pipeline_project.errors import PipelineError, RemoteFailed, StoreError
 from pipeline_project.worker.request import (
     WorkerRequest,
     WorkerResult,
@@ -44,7 +44,7 @@ class RunStore:
         try:
             self.objects.put(key, b"probe")
             self.objects.delete(key)
-        except (StoreError, OSError) as error:
+        except (PipelineError, OSError) as error:
             problems.append(f"the object store {self.objects.root} cannot be written: {error}")
         return problems
 
