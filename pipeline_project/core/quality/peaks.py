@@ -3,18 +3,18 @@
 import numpy as np
 
 from pipeline_project.core.quality.picture import Picture
-from pipeline_project.core.quality.spectra import over_local_mean
+from pipeline_project.core.quality.spectra import bins_in_band, over_local_mean
 
 
 def spectral_peak_median(picture: Picture) -> float:
     """Return the median over tiles of the highest isolated spectral peak: higher is moiré.
 
     The height of a peak is its log power over the mean log power of the 9x9 bins around it, in
-    the band of 0.06 to 0.5 cycles per pixel without the two axes, on nine Hann-windowed tiles of 128x128 native
-    pixels, evenly spread from edge to edge.
+    the band of 0.06 to 0.5 cycles per pixel without the two axes, on nine Hann-windowed tiles of
+    96x96 native pixels, evenly spread from edge to edge.
 
     Args:
-        picture: any size; its native gray pixels count. Sides well under 128 pixels blunt it.
+        picture: any size; its native gray pixels count. Sides well under 96 pixels blunt it.
 
     Returns:
         Natural logarithm of a power ratio, 0 or more. Photographs have about 2 to 3, moiré 4 to 9.
@@ -61,7 +61,6 @@ def spectral_peak_kurtosis(picture: Picture) -> float:
     """
     heights = picture.spectra.heights
     squares = (heights * heights).reshape(len(heights), -1)
-    second = squares.sum(axis=1, dtype=np.float64)
-    fourth = np.einsum("ij,ij->i", squares, squares, dtype=np.float64)
-    count = np.count_nonzero(heights[0]) or 1
-    return float(np.median(count * fourth / np.maximum(second**2, 1e-12)))
+    second = squares.sum(axis=1)
+    fourth = np.array([row.dot(row) for row in squares])
+    return float(np.median(bins_in_band() * fourth / np.maximum(second * second, 1e-6)))
