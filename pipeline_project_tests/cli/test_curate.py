@@ -110,7 +110,7 @@ def test_an_error_that_no_op_foresaw_is_one_line_and_a_traceback_with_debug(
         def publish(self, **given):
             raise ZeroDivisionError("first line\nsecond line")
 
-    monkeypatch.setattr("pipeline_project.cli.run_job._publisher", lambda published: Broken())
+    monkeypatch.setattr("pipeline_project.cli.run_job._publisher", lambda *_: Broken())
     answer = pipeline("curate", "media", "--proportion", "1")
     assert answer.code == 1
     last = answer.err.splitlines()[-1]
