@@ -35,6 +35,11 @@ def result_key(run_id: str) -> str:
     return f"runs/{run_id}/result.json"
 
 
+def picks_key(run_id: str) -> str:
+    """Where a selection service's picks lie for the worker to record, if one picked."""
+    return f"runs/{run_id}/picks.json"
+
+
 def output_prefix(selection_id: str) -> str:
     """Below this key lie a selection's picked frames, `frames/<file name>`."""
     return f"output/{selection_id}"
