@@ -55,13 +55,14 @@ def translate(options: Mapping[str, Any]) -> Translation:
     messages: list[str] = []
     selection = _selection(left, messages)
     dataset_name = _datapool(left, messages)
-    loader = left.get("lightly", {}).get("loader") if _is_mapping(left.get("lightly")) else None
-    if _is_mapping(loader) and "num_workers" in loader:
+    training = left.get("lightly")
+    loader = training.get("loader") if isinstance(training, dict) else None
+    if isinstance(training, dict) and isinstance(loader, dict) and "num_workers" in loader:
         left["num_processes"] = loader.pop("num_workers")
         messages.append("lightly.loader.num_workers is now num_processes of the worker_config.")
         if not loader:
-            left["lightly"].pop("loader")
-        if not left["lightly"]:
+            training.pop("loader")
+        if not training:
             left.pop("lightly")
     if left.get("corruptness_check") is not None:
         left.pop("corruptness_check")

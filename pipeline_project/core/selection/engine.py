@@ -27,7 +27,8 @@ from pipeline_project.core.selection.pool import (
     Threshold,
 )
 from pipeline_project.core.selection.rules import Ground, bind, doubt
-from pipeline_project.core.selection.vectors import Vectors, same_space, unit_rows
+from pipeline_project.core.selection.two_levels import fits, shortlist
+from pipeline_project.core.selection.vectors import Vectors, check_shape, same_space, unit_rows
 from pipeline_project.errors import ConfigError
 
 Progress = Callable[[int, int], None]
@@ -77,13 +78,27 @@ def run_selection(
     before = _row_numbers(pool.preselected, rows, "preselected")
     earlier = set(before)
     forced = [r for r in _row_numbers(pool.forced, rows, "forced") if r not in earlier]
-    wanted = config.samples_of(rows - len(before)) if n is None else n
+    wanted = n
+    if wanted is None:
+        wanted = config.n_samples or config.samples_of(rows - len(before))
     if wanted < 0:
         raise ConfigError(f"Selecting: the number of samples must be 0 or more; seen {n}.")
-    thresholds, fits = _thresholds(pool, config, rows, seed)
-    candidate = fits.copy()
+    thresholds, candidate = _thresholds(pool, config, rows, seed)
     candidate[before] = False
     candidate[forced] = True
+    exact, farthest = True, 0.0
+    if pool.embeddings is not None and config.needs().embeddings:
+        check_shape(pool.embeddings)
+        exact = fits(int(candidate.sum()), pool.embeddings.shape[1], memory_mb)
+    if memory_mb is not None and not exact and pool.embeddings is not None:
+        _demand_spread(config, pool, memory_mb)
+        short = shortlist(
+            pool.embeddings, np.flatnonzero(candidate), before, wanted, memory_mb, progress
+        )
+        farthest = short.distance
+        candidate[:] = False
+        candidate[short.rows] = True
+        candidate[forced] = True
     counts = candidate.copy()
     counts[before] = True
     selection = _Selection(
@@ -93,7 +108,27 @@ def run_selection(
     stopped = selection.run(
         place[before].tolist(), place[forced][:wanted].tolist(), engine, progress
     )
-    return SelectionResult(selection.picked, stopped, thresholds, engine)
+    picks = selection.picked
+    bound = None
+    if not exact and stopped != "constraints" and picks and picks[-1].distance is not None:
+        bound = farthest + picks[-1].distance
+    return SelectionResult(picks, stopped, thresholds, engine, exact, bound)
+
+
+def _demand_spread(config: SelectionConfig, pool: SelectionPool, memory_mb: int) -> None:
+    """Refuse what cannot be picked in two levels."""
+    others = [
+        rule.words
+        for rule in config.strategies
+        if rule.strategy.type not in ("DIVERSITY", "THRESHOLD") or rule.strategy.power <= 0
+    ]
+    doubtful = pool.weights is not None and bool((np.asarray(pool.weights) != 1).any())
+    if others or doubtful:
+        raise ConfigError(
+            f"Selecting within {memory_mb} MB: the embeddings do not fit, and in two levels there "
+            f"is DIVERSITY alone; seen {', '.join(others) or 'weights of doubtful rows'}. Raise "
+            "the bound, or take that out."
+        )
 
 
 class _Selection:

@@ -113,8 +113,8 @@ class PickedRow:
         rank: its place in the order of picking, from 1.
         distance: L2 distance, 0 to 2, to the nearest row picked before it or preselected; None
             for a first pick, and where no strategy looked at embeddings.
-        gain: the product of all objectives, each to the power of its strength, when it was
-            picked; comparable within one pick only. None for a forced row.
+        gain: what the product of all objectives came to when it was picked, up to a factor
+            that all rows share; for DIVERSITY alone the distance. None: forced, or not known.
         reason: in words, for reports.
     """
 
@@ -143,6 +143,7 @@ class SelectionResult:
         thresholds: one per THRESHOLD rule, in the order of the configuration.
         engine: which one picked.
         exact: False where the pool was too large for memory and was picked in two levels.
+        coverage_bound: then: no candidate is farther than this from a pick. None: not known.
     """
 
     picks: list[PickedRow]
@@ -150,6 +151,7 @@ class SelectionResult:
     thresholds: tuple[Threshold, ...] = ()
     engine: EngineName = "own"
     exact: bool = True
+    coverage_bound: float | None = None
 
     @property
     def indices(self) -> Rows:
