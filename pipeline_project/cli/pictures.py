@@ -9,7 +9,9 @@ from pipeline_project.cli.console import say, shown
 from pipeline_project.errors import ConfigError, MediaError, MediaTooSmall
 
 if TYPE_CHECKING:
-    from pipeline_project.adapters.media.base import MediaReader
+    from pipeline_project.adapters.media.base import MediaReader, OpenMedia
+    from pipeline_project.adapters.media.images import OpenImage
+    from pipeline_project.core.quality.picture import Picture
     from pipeline_project.core.records import Pixels
 
 Result = TypeVar("Result")
@@ -54,40 +56,77 @@ def read_picture(reader: "MediaReader", path: Path, min_side_px: int) -> "Pixels
     Raises:
         MediaError: it is no image, cannot be decoded, or is smaller than the measures need.
     """
-    from pipeline_project.core.config import SamplingConfig
+    with reader.open(path) as media:
+        return _checked(media, path, min_side_px).frame_at(0).pixels
+
+
+def read_for_measures(
+    reader: "MediaReader", path: Path, min_side_px: int, *, colour: bool
+) -> "Picture":
+    """Decode one image for the measures, to gray alone where `colour` is not asked for.
+
+    The gray is that of `OpenImage.gray` either way, so that no gray measure depends on whether
+    one of colour is taken too; a JPEG with colour is decoded twice for that.
+
+    Raises:
+        MediaError: as `read_picture`.
+    """
+    from pipeline_project.core.quality.picture import Picture
 
     with reader.open(path) as media:
-        info = media.info
-        if info.kind != "image":
-            raise MediaError(
-                f"Reading {path}: it is a video, and this command takes images. "
-                "`pipeline curate` samples, scores and embeds the frames of videos."
-            )
-        if min(info.width_px, info.height_px) < min_side_px:
-            raise MediaTooSmall(
-                f"Reading {path}: it has {info.width_px}x{info.height_px} px; the least side is "
-                f"{min_side_px} px (quality.min_side_px)."
-            )
-        return next(media.frames(SamplingConfig())).pixels
+        image = _checked(media, path, min_side_px)
+        if not colour:
+            return Picture.of_gray(image.gray())
+        pixels = image.frame_at(0).pixels
+        if image.info.codec != "jpeg":
+            return Picture.of_rgb(pixels)
+        return Picture(image.gray(), pixels)
+
+
+def _checked(media: "OpenMedia", path: Path, min_side_px: int) -> "OpenImage":
+    from pipeline_project.adapters.media.images import OpenImage
+
+    info = media.info
+    if not isinstance(media, OpenImage):
+        raise MediaError(
+            f"Reading {path}: it is a video, and this command takes images. "
+            "`pipeline curate` samples, scores and embeds the frames of videos."
+        )
+    if min(info.width_px, info.height_px) < min_side_px:
+        raise MediaTooSmall(
+            f"Reading {path}: it has {info.width_px}x{info.height_px} px; the least side is "
+            f"{min_side_px} px (quality.min_side_px)."
+        )
+    return media
 
 
 def in_order(
-    function: Callable[[Path], Result], paths: Sequence[Path], threads: int
+    function: Callable[[Path], Result], paths: Sequence[Path], threads: int, chunk: int = 1
 ) -> Generator[Result, None, None]:
     """Yield `function(path)` for every path, in order, several worked on at once.
 
-    At most two results per thread exist at any moment. Closing the iterator ends the work.
+    Closing the iterator ends the work.
+
+    Args:
+        function: called in several threads.
+        paths: to call it with.
+        threads: how many.
+        chunk: paths that a thread takes at once: more for short work, so that handing it over
+            does not show. At most two chunks of results per thread exist at any moment.
     """
     from concurrent.futures import Future, ThreadPoolExecutor
 
+    def work(start: int) -> list[Result]:
+        return [function(path) for path in paths[start : start + chunk]]
+
     pool = ThreadPoolExecutor(threads, thread_name_prefix="pictures")
-    waiting: deque[Future[Result]] = deque()
+    waiting: deque[Future[list[Result]]] = deque()
     try:
-        for path in paths:
-            waiting.append(pool.submit(function, path))
+        for start in range(0, len(paths), chunk):
+            waiting.append(pool.submit(work, start))
             if len(waiting) >= 2 * threads:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
         while waiting:
-            yield waiting.popleft().result()
+            yield from waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

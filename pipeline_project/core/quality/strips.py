@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -10,8 +9,10 @@ import numpy.typing as npt
 
 from pipeline_project.core.quality.gray import Gray
 
-# A strip's responses then stay in the processor's cache until they are summed.
-STRIP_PX = 65_536
+# A strip's responses then stay in the processor's cache until they are summed; the gradient takes
+# three times the memory per pixel.
+LAPLACIAN_STRIP_PX = 98_304
+GRADIENT_STRIP_PX = 32_768
 TILES = 4
 
 
@@ -64,7 +65,7 @@ def laplacian_sums(gray: Gray) -> LaplacianSums:
     rows, columns = _edges(height), _edges(width)
     squares = np.zeros((TILES, TILES))
     for band in range(TILES):
-        for strip, first, last in _strips(gray, rows[band], rows[band + 1]):
+        for strip, first, last in _strips(gray, rows[band], rows[band + 1], LAPLACIAN_STRIP_PX):
             # 16 bits hold every response exactly.
             response = cv2.Laplacian(strip, cv2.CV_16S, ksize=1)[first:last]
             for tile in range(TILES):
@@ -83,17 +84,19 @@ def gradient_sums(gray: Gray) -> GradientSums:
         gray: shape (height, width), uint8; mirrored at its border, outermost row not doubled.
     """
     total = squares = 0.0
-    for strip, first, last in _strips(gray, 0, gray.shape[0]):
-        across, down = _sobel(strip, first, last)
-        magnitude = cv2.magnitude(across, down)
-        total += cv2.sumElems(magnitude)[0]
-        squares += cv2.norm(across, cv2.NORM_L2SQR) + cv2.norm(down, cv2.NORM_L2SQR)
+    for strip, first, last in _strips(gray, 0, gray.shape[0], GRADIENT_STRIP_PX):
+        across, down = cv2.spatialGradient(strip)
+        # Whole numbers below 2**24 until the root, which numpy rounds as IEEE says; that of
+        # cv2.magnitude differs in its last digits with the place of the array in memory.
+        power = across[first:last].astype(np.float32)
+        power *= power
+        other = down[first:last].astype(np.float32)
+        other *= other
+        power += other
+        squares += cv2.sumElems(power)[0]
+        np.sqrt(power, out=power)
+        total += cv2.sumElems(power)[0]
     return GradientSums(total / gray.size, squares / gray.size)
-
-
-def _sobel(strip: Gray, first: int, last: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    across, down = cv2.spatialGradient(strip)
-    return across[first:last].astype(np.float32), down[first:last].astype(np.float32)
 
 
 def _laplacian_total(gray: Gray) -> int:
@@ -112,10 +115,10 @@ def _edges(side_px: int) -> list[int]:
     return [side_px * tile // TILES for tile in range(TILES + 1)]
 
 
-def _strips(gray: Gray, start: int, stop: int) -> Iterator[tuple[Gray, int, int]]:
+def _strips(gray: Gray, start: int, stop: int, strip_px: int) -> Iterator[tuple[Gray, int, int]]:
     """Yield each strip with a row more on either side where there is one, and the rows to keep."""
     height, width = gray.shape
-    rows = max(1, STRIP_PX // width)
+    rows = max(1, strip_px // width)
     for top in range(start, stop, rows):
         bottom = min(top + rows, stop)
         above, below = max(top - 1, 0), min(bottom + 1, height)

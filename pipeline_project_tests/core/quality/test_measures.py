@@ -112,7 +112,8 @@ def test_strips_give_what_the_whole_image_gives(monkeypatch):
     gray = to_gray(textured(101, 77))
     whole = (laplacian_variance(gray), sobel_variance(gray))
     for pixels in (1, 77 * 3, 77 * 50):
-        monkeypatch.setattr(strips, "STRIP_PX", pixels)
+        monkeypatch.setattr(strips, "LAPLACIAN_STRIP_PX", pixels)
+        monkeypatch.setattr(strips, "GRADIENT_STRIP_PX", pixels)
         assert (laplacian_variance(gray), sobel_variance(gray)) == pytest.approx(whole, rel=1e-7)
 
 
