@@ -20,9 +20,15 @@ class Deadline:
     would be spent several times.
     """
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Set the deadline `seconds` from now."""
+    def __init__(
+        self,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        reason: str = "",
+    ) -> None:
+        """Set the deadline `seconds` from now; `reason` says why, for who reaches it."""
         self.seconds = seconds
+        self.reason = reason
         self._clock = clock
         self._end = clock() + seconds
 
@@ -81,7 +87,9 @@ def wait_until(
         if failure(status):
             raise RemoteFailed(f"{what} failed: {describe(status)}")
         if timed_out:
+            why = f" ({deadline.reason})" if deadline.reason else ""
             raise RemoteTimedOut(
-                f"{what} did not end within {deadline.seconds:g} s; last status: {describe(status)}"
+                f"{what} did not end within {deadline.seconds:g} s{why}; "
+                f"last status: {describe(status)}"
             )
         sleep(min(interval_s, deadline.remaining_s))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 
 from pipeline_project.adapters.instances.base import Instances, InstanceStatus, ReleaseOutcome
+from pipeline_project.adapters.instances.cost import Cost
 from pipeline_project.adapters.waiting import Deadline
 from pipeline_project.errors import TransientError
 
@@ -25,8 +26,10 @@ class RunInstance:
         lease_s: float,
         log: logging.Logger,
         clock: Callable[[], float] = time.monotonic,
+        max_cost_usd: float | None = None,
     ) -> None:
         """Hold nothing yet."""
+        self._max_cost_usd = max_cost_usd
         self._instances = instances
         self._run_id = run_id
         self._lease_s = lease_s
@@ -42,10 +45,26 @@ class RunInstance:
         return self._instances.instance_id
 
     def deadline(self, seconds: float) -> Deadline:
-        """Give the run's deadline, the same to every op; it counts from the first call."""
+        """Give the run's deadline, the same to every op; it counts from the first call.
+
+        It is `seconds` from then, or when the instance has cost what it may, if that is earlier.
+        """
         if self._deadline is None:
-            self._deadline = Deadline(seconds, self._clock)
+            reason = "limits.max_runtime_s; what is done is kept, run again to go on"
+            if self._max_cost_usd is not None:
+                affordable_s = self._instances.affordable_s(self._max_cost_usd)
+                if affordable_s < seconds:
+                    seconds = affordable_s
+                    reason = (
+                        f"the instance has then cost aws.max_cost_usd, ${self._max_cost_usd:g}; "
+                        "what is done is kept, run again to go on"
+                    )
+            self._deadline = Deadline(seconds, self._clock, reason)
         return self._deadline
+
+    def cost(self) -> Cost | None:
+        """What the instance has cost since its start; None where it costs nothing or is off."""
+        return self._instances.status().cost
 
     def check(self) -> list[str]:
         """Return what would keep a run from starting or ending; empty is good."""
@@ -60,7 +79,7 @@ class RunInstance:
 
     def wait_ready(self, deadline: Deadline) -> InstanceStatus:
         """Wait until commands can be sent."""
-        return self._instances.wait_ready(timeout_s=deadline.remaining_s)
+        return self._instances.wait_ready(timeout_s=deadline.remaining_s, keep=self.keep)
 
     def keep(self) -> None:
         """Renew the lease once a third of it has passed; called on every poll of a wait.
@@ -95,18 +114,22 @@ class RunInstance:
             self._log.info(f"The run ended early. {self.release().message}")
 
 
-def instance_resource(instances: Instances, lease_s: float = 600.0) -> dg.ResourceDefinition:
+def instance_resource(
+    instances: Instances, lease_s: float = 600.0, max_cost_usd: float | None = None
+) -> dg.ResourceDefinition:
     """Make the resource that gives each run its `RunInstance` and takes it back at the end.
 
     Args:
         instances: the instance and its lease book.
         lease_s: how long a lease lasts without word from its run.
+        max_cost_usd: a run ends, keeping what is done, when the instance has cost so much.
     """
 
     @dg.resource(description="The machine that the worker runs on, held by a lease per run.")
     def instance(context: dg.InitResourceContext) -> Iterator[RunInstance]:
         log = context.log or logging.getLogger(__name__)
-        held = RunInstance(instances, context.run.run_id if context.run else "no-run", lease_s, log)
+        run_id = context.run.run_id if context.run else "no-run"
+        held = RunInstance(instances, run_id, lease_s, log, max_cost_usd=max_cost_usd)
         try:
             yield held
         finally:

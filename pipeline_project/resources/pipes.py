@@ -4,7 +4,7 @@ Without this they would be collected and handed over when the session has ended.
 messages take their usual way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -31,26 +31,45 @@ class ProgressFileReader(dg.PipesFileMessageReader):
     @contextmanager
     def read_messages(self, handler: PipesMessageHandler) -> Iterator[PipesParams]:
         """Read until the session is left."""
-        splitter = cast("PipesMessageHandler", _Splitter(handler, self._sink))
+        splitter = cast("PipesMessageHandler", Splitter(handler, self._sink))
         with super().read_messages(splitter) as params:
             yield params
 
 
-class _Splitter:
-    """Stands before a message handler and takes the progress out."""
+class Splitter:
+    """Stands before a message handler and takes the progress out.
 
-    def __init__(self, handler: PipesMessageHandler, sink: ProgressSink) -> None:
+    Args:
+        handler: takes all other messages.
+        sink: takes progress; None leaves it to the handler.
+        over: tells that no message comes any more, also without a word of closing.
+    """
+
+    def __init__(
+        self,
+        handler: PipesMessageHandler,
+        sink: ProgressSink | None,
+        over: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._handler = handler
         self._sink = sink
+        self._over = over
+
+    @property
+    def received_closed_message(self) -> bool:
+        """Whether no message comes any more."""
+        return self._over() or self._handler.received_closed_message
 
     def handle_message(self, message: PipesMessage) -> None:
-        progress = _progress(message)
-        if progress is None:
+        """Take one message."""
+        progress = None if self._sink is None else _progress(message)
+        if self._sink is None or progress is None:
             self._handler.handle_message(message)
         else:
             self._sink.update(**progress)
 
     def report_pipes_framework_exception(self, origin: str, exc_info: Any) -> None:
+        """Pass trouble in reading on."""
         self._handler.report_pipes_framework_exception(origin, exc_info)
 
 

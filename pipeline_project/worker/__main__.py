@@ -20,8 +20,10 @@ from pipeline_project.errors import ConfigError, PipelineError
 from pipeline_project.worker.fetching import opened_fetch
 from pipeline_project.worker.homes import Home, open_home
 from pipeline_project.worker.identify import Fetch
+from pipeline_project.worker.messages import WorkerMessageWriter
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.progress import LineProgress, PipesProgress, Progress
+from pipeline_project.worker.record_picks import record
 from pipeline_project.worker.request import (
     WorkerRequest,
     WorkerResult,
@@ -30,6 +32,8 @@ from pipeline_project.worker.request import (
     result_key,
 )
 from pipeline_project.worker.run import run
+from pipeline_project.worker.service_picks import read_picks
+from pipeline_project.worker.spot import SpotWatch
 
 _PIPES_VARIABLE = "DAGSTER_PIPES_CONTEXT"
 # The same for every listing and machine: which frames of a damaged video come out sound depends
@@ -50,13 +54,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="store_true",
         help="end when standard input closes: whoever started this worker is gone",
     )
+    parser.add_argument(
+        "--spot-notices",
+        default="",
+        help="metadata address of an EC2 instance: end when AWS takes a spot instance back",
+    )
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     if options.end_with_stdin:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
+    spot = SpotWatch(options.spot_notices, _end_softly)
+    if options.spot_notices:
+        spot.start()
     try:
         if _PIPES_VARIABLE in os.environ:
-            with open_dagster_pipes() as pipes:
+            with open_dagster_pipes(message_writer=WorkerMessageWriter()) as pipes:
                 work(options.root, options.request, PipesProgress(pipes))
         else:
             work(options.root, options.request, LineProgress())
@@ -64,6 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
         return 2 if isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
+        if spot.notice is not None:
+            told = f"AWS takes this spot instance back: {spot.notice}. Finished files are kept."
+            print(f"RemoteFailed: {told} Run the same again to go on.", file=sys.stderr, flush=True)
+            return 1
         print("Interrupted; finished files are kept.", file=sys.stderr, flush=True)
         return 130
     return 0
@@ -75,7 +91,9 @@ def work(root: str, key: str, progress: Progress) -> WorkerResult:
     request = WorkerRequest.model_validate_json(home.store.get(key))
     refs = list(load_listing(home.store.get(listing_key(request.run_id))))
     with opened_fetch(refs, root, request.config.source_access) as fetch:
-        result = run(request, refs, local_parts(home, request, len(refs), progress, fetch))
+        parts = local_parts(home, request, len(refs), progress, fetch)
+        picks = read_picks(home.store, request.run_id)
+        result = record(request, refs, picks, parts) if picks else run(request, refs, parts)
     home.store.put(result_key(request.run_id), result.model_dump_json(indent=1).encode())
     return result
 
@@ -118,6 +136,11 @@ def _end_with_stdin() -> None:
     # Not through sys.stdin: a thread waiting in its buffer aborts the interpreter's shutdown.
     while os.read(0, 1024):
         continue
+    _end_softly()
+
+
+def _end_softly() -> None:
+    """Interrupt this process from one of its threads."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
