@@ -81,9 +81,7 @@ class LightlyApi:
         """List the registered workers; also the cheapest way to try the token."""
         what = "asking Lightly for its workers"
         found = self._patiently(what, lambda: self._client.get_compute_workers())
-        return [
-            Worker(each.id, each.name, str(each.state.value), tuple(each.labels)) for each in found
-        ]
+        return [Worker(each.id, each.name, _word(each.state), tuple(each.labels)) for each in found]
 
     def try_token(self) -> None:
         """Ask for something cheap, once.
@@ -122,7 +120,7 @@ class LightlyApi:
             return str(client.dataset_id)
 
         dataset_id = self._patiently(what, find_or_make)
-        own = self._patiently(what, lambda: str(client.get_dataset_by_id(dataset_id).type.value))
+        own = self._patiently(what, lambda: _word(client.get_dataset_by_id(dataset_id).type))
         if own != kind:
             raise ConfigError(
                 f"{what}: it holds {own}, and this run has {kind}. Name another dataset under "
@@ -214,7 +212,7 @@ class LightlyApi:
             )
         except LightlyNotFound:
             return self._not_begun(what, dataset_id, scheduled_id)
-        state = str(run.state.value)
+        state = _word(run.state)
         message = self._call.plain(f"{state}: {run.message or ''}".rstrip(": "))
         if state == "COMPLETED":
             return SelectionStatus("completed", message)
@@ -250,7 +248,7 @@ class LightlyApi:
         artifacts = {
             Path(each.file_name).name: str(each.id)
             for each in run.artifacts or []
-            if each.type.value not in _NO_DOWNLOAD
+            if _word(each.type) not in _NO_DOWNLOAD
         }
         return Run(str(run.id), [name for name in names.splitlines() if name], artifacts)
 
@@ -274,7 +272,7 @@ class LightlyApi:
         for each in self._call.once(what, lambda: self._schedule_of(dataset_id)):
             if str(each.id) != scheduled_id:
                 continue
-            state = str(each.state.value)
+            state = _word(each.state)
             if state == "CANCELED":
                 return SelectionStatus("cancelled", "it was cancelled before a worker began it")
             states: dict[str, SelectionState] = {"LOCKED": "running", "DONE": "failed"}
@@ -323,6 +321,11 @@ class LightlyApi:
                 "opening the Lightly client", lambda: ApiWorkflowClient(token=self._token)
             )
         return self._made
+
+
+def _word(value: Any) -> str:
+    """The client's models hold some words as enums and some as plain text."""
+    return str(getattr(value, "value", value))
 
 
 def _download(what: str, url: str, path: Path) -> bool | Again:

@@ -9,10 +9,11 @@ from pipeline_project.adapters.selection_service.lightly_api import Access, Data
 from pipeline_project.adapters.sources.folder import VIDEO_SUFFIXES
 from pipeline_project.core.config import CurationConfig
 from pipeline_project.core.selection.config import parse_selection_config
-from pipeline_project.core.selection.docker_options import translate
+from pipeline_project.core.selection.docker_options import Translation, translate
 from pipeline_project.errors import ConfigError
 
 _DIVERSE = {"input": {"type": "EMBEDDINGS"}, "strategy": {"type": "DIVERSITY"}}
+_INTERNAL = frozenset({"token", "worker", "input_dir", "output_dir", "shm_size"})
 _MIN_NAME = 3  # characters of a dataset's name, as the service wants them
 
 
@@ -52,7 +53,7 @@ def make_plan(config: CurationConfig, store_root: str) -> Plan:
         ConfigError: lists everything that is missing or wrong.
     """
     ours = config.lightly
-    old = translate(ours.docker_options)
+    old = _translated(ours.docker_options, ours.worker_config)
     dataset = ours.dataset or old.dataset_name or config.dataset
     read = (ours.input or f"{store_root.rstrip('/')}/input").rstrip("/")
     write = (ours.output or f"{store_root.rstrip('/')}/lightly").rstrip("/")
@@ -70,7 +71,7 @@ def make_plan(config: CurationConfig, store_root: str) -> Plan:
             )
     if config.selection and old.selection_config:
         problems.append(
-            "how to select stands in `selection` and in lightly.docker_options: keep one"
+            "how to select stands in `selection` and in the old options of the worker: keep one"
         )
     selection: Any = None
     worker_config: dict[str, Any] = {}
@@ -78,12 +79,15 @@ def make_plan(config: CurationConfig, store_root: str) -> Plan:
         selection = _selection(config.selection or old.selection_config)
     except ConfigError as error:
         problems.append(str(error))
+    worker_config = dict(old.worker_config)
+    lightly_config = {**worker_config.pop("lightly", {}), **ours.lightly_config}
     try:
-        worker_config = _worker_config(config, old.worker_config)
+        worker_config = _worker_config(config, worker_config, lightly_config)
     except ConfigError as error:
         problems.append(str(error))
     if problems:
-        raise ConfigError("preparing a run of the Lightly service: " + "; ".join(problems) + ".")
+        told = "; ".join(problem.rstrip(".") for problem in problems)
+        raise ConfigError(f"preparing a run of the Lightly service: {told}.")
     return Plan(
         dataset=dataset,
         read=read,
@@ -91,7 +95,7 @@ def make_plan(config: CurationConfig, store_root: str) -> Plan:
         access=Access(str(ours.region), str(ours.role_arn), str(ours.external_id)),
         selection=selection,
         worker_config=worker_config,
-        lightly_config=ours.lightly_config,
+        lightly_config=lightly_config,
         messages=old.messages,
     )
 
@@ -144,20 +148,50 @@ def _selection(selection: Mapping[str, Any]) -> Any:
         made = SelectionConfigV4.from_dict(wire)
     except ValueError as error:  # pydantic's is one
         raise ConfigError(
-            f"the Lightly client refuses the selection: {' '.join(str(error).split())}"
+            f"the Lightly client refuses the selection: {_in_one_line(error)}"
         ) from None
     return made
 
 
-def _worker_config(config: CurationConfig, translated: Mapping[str, Any]) -> dict[str, Any]:
-    """Our defaults, under what was translated, under what was written out."""
-    from lightly.openapi_generated.swagger_client.models import DockerWorkerConfigV4Docker
+def _translated(*options: Mapping[str, Any]) -> Translation:
+    """Old options in today's words, wherever they were written; the later ones are stronger."""
+    found = [translate(_without_internal(each)) for each in options]
+    return Translation(
+        selection_config={name: v for each in found for name, v in each.selection_config.items()},
+        worker_config={name: v for each in found for name, v in each.worker_config.items()},
+        dataset_name=next((each.dataset_name for each in found[::-1] if each.dataset_name), None),
+        messages=[
+            *[message for each in found for message in each.messages],
+            *[
+                f"{name} was left out: it is the worker's own business."
+                for each in options
+                for name in each
+                if _is_internal(name)
+            ],
+        ],
+    )
 
-    merged: dict[str, Any] = {
-        "use_datapool": config.datapool.enabled,
-        **translated,
-        **config.lightly.worker_config,
-    }
+
+def _without_internal(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if not _is_internal(name)}
+
+
+def _is_internal(name: str) -> bool:
+    """What a worker is started with: it is no part of a run, and the token must not travel."""
+    return name.partition(".")[0] in _INTERNAL
+
+
+def _worker_config(
+    config: CurationConfig, given: Mapping[str, Any], lightly_config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Our defaults under what was given; checked by the client's own models."""
+    from lightly.api.api_workflow_compute_worker import _config_to_camel_case
+    from lightly.openapi_generated.swagger_client.models import (
+        DockerWorkerConfigV3Lightly,
+        DockerWorkerConfigV4Docker,
+    )
+
+    merged: dict[str, Any] = {"use_datapool": config.datapool.enabled, **given}
     if config.datapool.process_all:
         merged["datasource"] = {"process_all": True, **merged.get("datasource", {})}
     if "relevant_filenames_file" in merged:
@@ -165,12 +199,25 @@ def _worker_config(config: CurationConfig, translated: Mapping[str, Any]) -> dic
             "lightly.worker_config.relevant_filenames_file is written by each run itself, so that "
             "it works on its own media alone; take it out"
         )
-    known = DockerWorkerConfigV4Docker.__fields__
-    unknown = sorted(set(merged) - set(known))
-    if unknown:
-        raise ConfigError(
-            f"lightly.worker_config has unknown options: {', '.join(unknown)}. Options of the "
-            "worker before 2.6 belong under lightly.docker_options; known here: "
-            + ", ".join(sorted(known))
-        )
+    for name, model, values in (
+        ("worker_config", DockerWorkerConfigV4Docker, merged),
+        ("lightly_config", DockerWorkerConfigV3Lightly, lightly_config),
+    ):
+        try:
+            model.parse_obj(_config_to_camel_case(cfg=dict(values)))
+        except ValueError as error:  # pydantic's is one
+            known = ", ".join(sorted(model.__fields__))
+            raise ConfigError(
+                f"the Lightly client refuses lightly.{name}: {_in_one_line(error)} (known: {known})"
+            ) from None
     return merged
+
+
+def _in_one_line(error: ValueError) -> str:
+    """What pydantic found, without its own frame; nothing of the values."""
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return " ".join(str(error).split())
+    return "; ".join(
+        f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in errors()
+    )
