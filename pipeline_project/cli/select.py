@@ -1,12 +1,15 @@
 """`pipeline select`: the selection engine alone, on vectors from anywhere."""
 
+import csv
 import json
+import time
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline_project.cli.console import print_json, say, write_line
+from pipeline_project.cli.console import TerminalProgress, print_json, say, write_line
 from pipeline_project.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -14,6 +17,22 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _MAGIC = b"\x93NUMPY"
+_PATIENCE_S = 2.0  # shorter work shows no progress
+_ENDED = {
+    "n_samples": "that is what was asked for",
+    "minimum_distance": "no other is far enough from those",
+    "minimum_typicality": "no other is typical enough",
+    "max_sum": "their sum has reached its bound",
+    "pool_empty": "there are no more",
+    "constraints": "no other keeps to the constraints",
+}
+
+
+class Engine(Enum):
+    """Which engine picks."""
+
+    own = "own"
+    mundig = "mundig"
 
 
 def select(
@@ -28,11 +47,33 @@ def select(
             "at least 1, at most 500).",
         ),
     ] = None,
+    metadata: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE.csv",
+            help="One line per row of VECTORS, in its order, below a line of names: what "
+            "strategies on METADATA look at.",
+        ),
+    ] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="own, or Lightly's library mundig to compare with.")
+    ] = Engine.own,
+    seed: Annotated[
+        int, typer.Option(min=0, help="For RANDOM inputs without a random_seed of their own.")
+    ] = 0,
+    memory_mb: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Most memory for vectors. Where they need more, DIVERSITY is picked in two "
+            "levels: nearly as good, and it says how far off at most (default: no bound).",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object per picked row on stdout.")
     ] = False,
 ) -> None:
-    """Pick rows one by one, each as different as possible from those picked before.
+    """Pick rows one by one, by default each as different as possible from those before.
 
     Prints index, rank and distance of each: the row's number from 0, the order of picking from
     1, and the L2 distance to the nearest row picked before, 0 to 2 as all rows are taken at unit
@@ -42,24 +83,47 @@ def select(
     Examples:
       pipeline select vectors.npy
       pipeline select vectors.npy --config selection.json --json
+      pipeline select vectors.npy --config balance.yaml --metadata weather.csv
     """
     from pipeline_project.core.selection.config import parse_selection_config
 
     wanted = parse_selection_config(read_config(config) if config is not None else {})
     rows = read_vectors(vectors)
+    columns = read_columns(metadata) if metadata is not None else {}
 
-    from pipeline_project.core.selection.engine import select as pick
+    from pipeline_project.core.selection.engine import run_selection
+    from pipeline_project.core.selection.pool import SelectionPool
 
-    picked = pick(rows, wanted)
+    with TerminalProgress() as progress:
+        started = time.monotonic()
+
+        def show(done: int, total: int) -> None:
+            if time.monotonic() - started > _PATIENCE_S:
+                progress.update("select", done, total, "rows", "")
+
+        result = run_selection(
+            SelectionPool(embeddings=rows, metadata=columns),
+            wanted,
+            engine=engine.value,
+            seed=seed,
+            memory_mb=memory_mb,
+            progress=show,
+        )
     if not as_json:
         write_line(f"{'index':>8}  {'rank':>6}  {'distance':>8}")
-    for row in picked:
+    for row in result.picks:
         if as_json:
             print_json({"index": row.index, "rank": row.rank, "distance": row.distance})
         else:
             distance = "-" if row.distance is None else f"{row.distance:.4f}"
             write_line(f"{row.index:>8}  {row.rank:>6}  {distance:>8}")
-    say(f"{len(picked)} of {len(rows)} rows picked.")
+    for each in result.thresholds:
+        say(f"{each.rule}: {len(each.removed)} of {len(rows)} rows left out.")
+    if result.coverage_bound is not None:
+        say(
+            f"Picked in two levels; no row is farther than {result.coverage_bound:.3f} from a pick."
+        )
+    say(f"{len(result.picks)} of {len(rows)} rows picked; {_ENDED[result.stopped_by]}.")
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -111,8 +175,8 @@ def read_vectors(path: Path) -> "npt.NDArray[np.floating]":
                     f"Reading vectors from {path}: it is no .npy file. `pipeline embed` and "
                     "numpy.save write such files."
                 )
-            file.seek(0)
-            return np.asarray(np.load(file, allow_pickle=False))
+        # Mapped, not read: a file may be larger than memory.
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except OSError as error:
         raise ConfigError(
             f"Reading vectors from {path}: {error.strerror or error}. Check the path."
@@ -123,3 +187,42 @@ def read_vectors(path: Path) -> "npt.NDArray[np.floating]":
             f"Reading vectors from {path}: {seen}. Expected a whole .npy file of floating point "
             "numbers; write it again."
         ) from error
+
+
+def read_columns(path: Path) -> "dict[str, npt.NDArray[Any]]":
+    """Read a table with names in its first line; columns of numbers are numbers.
+
+    An empty place is a missing value.
+
+    Raises:
+        ConfigError: it cannot be read, or its lines do not fit its names.
+    """
+    import numpy as np
+
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            names, *lines = list(csv.reader(file, strict=True)) or [[]]
+    except OSError as error:
+        raise ConfigError(f"Reading metadata from {path}: {error.strerror}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"Reading metadata from {path}: no CSV in UTF-8: {error}.") from error
+    if not names or len(set(names)) < len(names):
+        raise ConfigError(
+            f"Reading metadata from {path}: the first line must name each column, once; seen "
+            f"{names!r}."
+        )
+    lines = [line for line in lines if line]
+    for number, line in enumerate(lines, start=2):
+        if len(line) != len(names):
+            raise ConfigError(
+                f"Reading metadata from {path}: line {number} has {len(line)} values, the first "
+                f"line has {len(names)} names."
+            )
+    columns: dict[str, npt.NDArray[Any]] = {}
+    for place, name in enumerate(names):
+        words = [line[place].strip() for line in lines]
+        try:
+            columns[name] = np.asarray([float(word) if word else np.nan for word in words])
+        except ValueError:
+            columns[name] = np.asarray(words, object)
+    return columns

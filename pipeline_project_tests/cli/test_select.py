@@ -141,3 +141,70 @@ def test_a_configuration_that_is_not_there_is_wrong_use(pipeline, vectors):
     answer = pipeline("select", vectors, "--config", "nowhere.json")
     assert answer.code == 2
     assert "nowhere.json" in answer.err
+
+
+BALANCE = """
+n_samples: 8
+strategies:
+  - input: {type: METADATA, key: weather}
+    strategy: {type: BALANCE, target: {rain: 0.5}}
+  - input: {type: METADATA, key: lux}
+    strategy: {type: THRESHOLD, threshold: 10, operation: BIGGER_EQUAL}
+"""
+
+
+def test_metadata_of_a_table_can_be_balanced_and_cut(pipeline, vectors, tmp_path):
+    lines = [f"{'rain' if row < 20 else 'sun'},{row if row else ''}" for row in range(50)]
+    (tmp_path / "held.csv").write_text("\n".join(["weather,lux", *lines]))
+    (tmp_path / "s.yaml").write_text(BALANCE)
+    answer = pipeline("select", vectors, "--config", "s.yaml", "--metadata", "held.csv", "--json")
+    assert answer.code == 0, answer.err
+    picked = [row["index"] for row in answer.rows]
+    assert all(each >= 10 for each in picked)
+    assert sum(each < 20 for each in picked) == 4
+    assert "THRESHOLD on METADATA lux BIGGER_EQUAL 10: 10 of 50 rows left out" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("a,a\n", "name each column, once"),
+        ("", "name each column"),
+        ("weather,lux\nsun\n", "line 2 has 1 values"),
+        ("weather,lux\nsun,1\n", "embeddings 50, metadata weather 1"),
+        ("lux\n" + "1\n" * 50, "no metadata key 'weather'; known: lux"),
+        (b"\xff\xfe\x00", "no CSV in UTF-8"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_named_and_exit_2(pipeline, vectors, tmp_path, text, named):
+    (tmp_path / "held.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    (tmp_path / "s.yaml").write_text(BALANCE)
+    answer = pipeline("select", vectors, "--config", "s.yaml", "--metadata", "held.csv", "--json")
+    assert (answer.code, answer.out) == (2, "")
+    assert named in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_both_engines_pick_the_same_of_what_does_not_tie(pipeline, vectors):
+    own, mundig = (
+        pipeline("select", vectors, "--engine", name, "--json").rows for name in ("own", "mundig")
+    )
+    assert [row["index"] for row in own] == [row["index"] for row in mundig]
+
+
+def test_vectors_beyond_a_memory_bound_are_picked_in_two_levels_and_it_is_said(pipeline, tmp_path):
+    rows = np.random.default_rng(0).normal(size=(4000, 64)).astype(np.float16)
+    np.save(tmp_path / "many.npy", rows)
+    answer = pipeline("select", "many.npy", "--memory-mb", "1", "--json")
+    assert (answer.code, len(answer.rows)) == (0, 400)
+    assert "two levels; no row is farther than" in answer.err
+    answer = pipeline("select", "many.npy", "--memory-mb", "1", "--config", "s.json")
+    assert answer.code == 2
+
+
+def test_why_no_more_were_picked_is_said(pipeline, vectors, tmp_path):
+    (tmp_path / "s.json").write_text('{"n_samples": 60}')
+    assert (
+        "50 of 50 rows picked; there are no more"
+        in pipeline("select", vectors, "--config", "s.json").err
+    )

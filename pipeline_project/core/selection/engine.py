@@ -28,7 +28,7 @@ from pipeline_project.core.selection.pool import (
 )
 from pipeline_project.core.selection.rules import Ground, bind, doubt
 from pipeline_project.core.selection.two_levels import fits, shortlist
-from pipeline_project.core.selection.vectors import Vectors, check_shape, same_space, unit_rows
+from pipeline_project.core.selection.vectors import Vectors, check_shape, unit_rows
 from pipeline_project.errors import ConfigError
 
 Progress = Callable[[int, int], None]
@@ -332,33 +332,3 @@ def _row_numbers(given: Sequence[int] | Rows, rows: int, what: str) -> list[int]
             f"Selecting: {what} names row {wrong[0]}, of a pool with rows 0 to {rows - 1}."
         )
     return wanted
-
-
-def select(
-    vectors: npt.NDArray[np.floating],
-    config: SelectionConfig,
-    *,
-    pool: npt.NDArray[np.floating] | None = None,
-    weights: npt.NDArray[np.floating] | None = None,
-) -> list[PickedRow]:
-    """Pick by embeddings alone; the form from before `run_selection`.
-
-    Args:
-        vectors: shape (n, dim), the rows to pick from.
-        config: how many, and how.
-        pool: shape (m, dim), rows picked earlier that the new ones stay away from.
-        weights: shape (n,), 0 to 1.
-    """
-    earlier = 0 if pool is None else len(pool)
-    rows = unit_rows(vectors)
-    if pool is not None and earlier:
-        same_space(rows.shape[1], pool.shape[1], "the pool has")
-        rows = np.concatenate([rows, unit_rows(pool)])
-    if weights is not None:
-        weights = np.concatenate([weights, np.ones(earlier)])
-    whole = SelectionPool(
-        embeddings=rows,
-        weights=weights,
-        preselected=range(len(vectors), len(vectors) + earlier),
-    )
-    return run_selection(whole, config).picks
