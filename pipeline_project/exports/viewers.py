@@ -46,7 +46,7 @@ from pathlib import Path
 import lightly_studio as ls
 
 folder = Path(__file__).resolve().parent
-dataset = ls.ImageDataset.create(name=folder.name)
+dataset = ls.ImageDataset.load_or_create(name=folder.name)
 dataset.add_images_from_path(path=str(folder / "images"))
 ls.start_gui()
 '''

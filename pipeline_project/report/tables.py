@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline_project.core.quality.registry import MEASURES
 from pipeline_project.report.data import OUTCOMES
-from pipeline_project.report.formats import number, words
+from pipeline_project.report.formats import clock, number, words
 from pipeline_project.report.gather import PROBABILITIES, SelectionRows
 
 Table = Sequence[dict[str, object]]
@@ -102,13 +102,19 @@ def _reasons(rows: SelectionRows) -> Iterator[tuple[str, str]]:
     """Why frames were left out, by frame."""
     for row in rows.duplicates:
         if not row["keeper"]:
-            yield row["frame_id"], f"{row['kind']} duplicate of {row['group_id']}"
+            yield row["frame_id"], f"{row['kind']} duplicate of {_called(rows, row['group_id'])}"
     for row in rows.exclusions:
         yield (
             row["frame_id"],
             f"{words(row['judgement'])}: {words(row['measure'])} {number(row['value'])}, "
             f"threshold {number(row['threshold'])}",
         )
+
+
+def _called(rows: SelectionRows, frame: str) -> str:
+    """Name a frame as people know it."""
+    at = rows.timestamp_s(frame)
+    return f"{rows.source(frame).name}{f' at {clock(at)}' if at is not None else ''}"
 
 
 def _cell(value: object) -> object:

@@ -20,6 +20,7 @@ from pipeline_project.adapters.embedder.base import ImageEmbedder
 from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.lake.schemas import TABLES, Table
 from pipeline_project.adapters.object_store.base import ObjectStore
+from pipeline_project.core.selection.decisions import Review
 from pipeline_project.errors import ConfigError, StoreError
 from pipeline_project.worker.ledger import Row
 from pipeline_project.worker.pool_edits import PoolEdit, forgotten, live_edits
@@ -27,6 +28,7 @@ from pipeline_project.worker.request import output_prefix
 
 _KEPT = "kept frame"  # in place of a datum key: the vector of a written frame
 _BATCH = 32
+_NO_REVIEW = Review()
 
 Vectors = npt.NDArray[np.float32]
 
@@ -119,8 +121,22 @@ def read_datapool(
     embeddings: Table,
     store: ObjectStore,
     embedder: ImageEmbedder,
+    *,
+    review: Review = _NO_REVIEW,
+    redone: frozenset[str] = frozenset(),
 ) -> Datapool:
     """Read what these selections picked and looked at, less what was taken back.
+
+    Args:
+        lake: holds the selections.
+        earlier: all of the dataset's, oldest first.
+        edits: of its past.
+        embeddings: table of the space to compare in.
+        store: holds the picks' frames.
+        embedder: of that space.
+        review: rejected picks do not count.
+        redone: selections that are about to be made anew: they count for nothing but their
+            labelled picks.
 
     Raises:
         ConfigError: a pick has no vector in this space, and its frame is not kept either.
@@ -128,6 +144,7 @@ def read_datapool(
     live = live_edits(edits)
     made_at = {each.selection_id: each.created_at for each in earlier}
     ids = set(made_at)
+    live_ids = ids - redone
     picks = lake.read(
         TABLES["selections"],
         columns=["frame_id", "selection_id", "file_name"],
@@ -136,7 +153,7 @@ def read_datapool(
     looked = lake.read(
         TABLES["candidates"],
         columns=["selection_id", "media_sha256", "sample_key"],
-        where=("selection_id", ids),
+        where=("selection_id", live_ids),
     )
     # One row per file and selection; of frames there are very many more.
     files = looked.group_by(["selection_id", "media_sha256", "sample_key"]).aggregate([])
@@ -144,8 +161,10 @@ def read_datapool(
         row["frame_id"]: _PickedFrame(row["frame_id"], row["selection_id"], row["file_name"])
         for row in picks
         if not forgotten(live, row["frame_id"], made_at[row["selection_id"]])
+        and row["frame_id"] not in review.rejected
+        and (row["selection_id"] in live_ids or row["frame_id"] in review.labelled)
     }
-    vectors = _vectors_by_frame(lake, set(frames), embeddings)
+    vectors = vectors_by_frame(lake, set(frames), embeddings)
     missing = [each for name, each in frames.items() if name not in vectors]
     anew = _embedded_anew(missing, store, embedder)
     vectors = {**vectors, **anew}
@@ -161,7 +180,11 @@ def read_datapool(
             for row in files.to_pylist()
             if not forgotten(live, row["media_sha256"], made_at[row["selection_id"]])
         ),
-        selections=sum(not forgotten(live, "", each.created_at) for each in earlier),
+        selections=sum(
+            not forgotten(live, "", each.created_at)
+            for each in earlier
+            if each.selection_id in live_ids
+        ),
         embedded=[
             {"frame_id": name, "datum_key": _KEPT, "vector": vector.tolist()}
             for name, vector in anew.items()
@@ -169,7 +192,8 @@ def read_datapool(
     )
 
 
-def _vectors_by_frame(lake: Lake, frames: set[str], embeddings: Table) -> Mapping[str, Vectors]:
+def vectors_by_frame(lake: Lake, frames: set[str], embeddings: Table) -> Mapping[str, Vectors]:
+    """Vectors of these frames in one space; frames that have none are left out."""
     rows = lake.read(embeddings, columns=["frame_id", "vector"], where=("frame_id", frames))
     names = rows["frame_id"].to_pylist()
     if not names:

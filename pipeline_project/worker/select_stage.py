@@ -10,6 +10,7 @@ from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.core.config import CurationConfig
 from pipeline_project.core.hashing import canonical_json, hash_of_names, set_key
 from pipeline_project.core.selection.config import parse_selection_config
+from pipeline_project.core.selection.decisions import Review
 from pipeline_project.core.selection.near_duplicates import MAX_HAMMING_BITS
 from pipeline_project.errors import StoreConflict, StoreError, TransientError
 from pipeline_project.worker.candidates import Candidates, Exclusion, gather, judge
@@ -28,6 +29,15 @@ from pipeline_project.worker.ledger import Row, Rows
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.pool_edits import PoolEdit, read_edits
 from pipeline_project.worker.request import output_prefix
+from pipeline_project.worker.review import read_review
+from pipeline_project.worker.reviewing import (
+    Revision,
+    demands_of,
+    excluded,
+    revision_of,
+    settle,
+    with_labels,
+)
 from pipeline_project.worker.selecting import Selected, pick
 from pipeline_project.worker.selection_rows import selection_rows, selection_set_row
 from pipeline_project.worker.sidecars import SidecarReader, Sidecars, root_of
@@ -107,13 +117,24 @@ class SelectionStage:
         edits = self._edits()
         known = self._sidecars(media, keys)
         deciding = {**self._deciding(), **known.deciding}
-        contents, config = hash_of_names(members), canonical_json(deciding)
-        same = same_selection(earlier, contents, config, edits)
+        contents = hash_of_names(members)
+        review = read_review(self.parts.lake, self.config.dataset)
+        files = frozenset(each.sha256 for each in media)
+        revision = revision_of(self.parts.lake, earlier, contents, deciding, review, files, edits)
+        deciding |= revision.deciding
+        config = canonical_json(deciding)
+        same = same_selection(earlier, contents, config, edits) or revision.unchanged
         if same is not None:
             return self._again(same, media, checkpoints)
-        past = earlier if self.config.datapool.enabled else []
         pool = read_datapool(
-            self.parts.lake, past, edits, embeddings, self.parts.store, self.parts.embedder
+            self.parts.lake,
+            earlier if self.config.datapool.enabled else [],
+            edits,
+            embeddings,
+            self.parts.store,
+            self.parts.embedder,
+            review=review,
+            redone=revision.redone,
         )
         key = set_key(
             members=members,
@@ -133,7 +154,7 @@ class SelectionStage:
             "run_id": self.run_id,
         }
         try:
-            facts, rows = self._select(header, media, keys, pool, known.sidecars)
+            facts, rows = self._select(header, media, keys, pool, known.sidecars, revision)
             checkpoints.prepare(rows)
             if self._past() != ([each.selection_id for each in earlier], edits):
                 raise StoreConflict(f"Recording selection {selection_id}: there is a newer one.")
@@ -154,18 +175,23 @@ class SelectionStage:
         keys: dict[str, FrameKeys],
         pool: Datapool,
         sidecars: Sidecars,
+        revision: Revision,
     ) -> tuple[SelectionFacts, Rows]:
         """Pick and write; returns what came of it and the rows that record it."""
         selection_id = str(header["selection_id"])
-        considered = self._unseen(media, keys, pool)
+        considered = self._unseen(media, keys, pool, revision.review)
         wanted = {each.sha256: keys[each.sha256] for each in considered}
         embeddings = embeddings_of(self.parts.embedder)
         candidates = gather(self.parts.lake, considered, wanted, embeddings)
         judgement = judge(candidates, considered, self.config.quality)
+        judgement.exclusions += excluded(candidates, revision.review)
         inputs = self._inputs(candidates, pool, media, sidecars)
+        inputs = with_labels(inputs, candidates, pool, revision.review)
         space = self.parts.embedder.space
-        selected = pick(candidates, judgement, pool, self.config, space, inputs)
+        demands, unmet = demands_of(candidates, revision, pool, self.parts.lake, embeddings)
+        selected = pick(candidates, judgement, pool, self.config, space, inputs, demands)
         exclusions = [*judgement.exclusions, *selected.exclusions]
+        exclusions = settle(selected, candidates, revision, exclusions)
         names = file_names(candidates, selected, considered)
         frames = self._writer.write(selection_id, candidates, names, considered)
         facts = SelectionFacts(
@@ -177,6 +203,7 @@ class SelectionStage:
                 *sidecars.warnings,
                 *judgement.warnings,
                 *selected.warnings,
+                *unmet,
                 *frames.warnings,
             ],
             seconds={**selected.seconds, "write": frames.seconds},
@@ -277,10 +304,22 @@ class SelectionStage:
         }
 
     def _unseen(
-        self, media: Sequence[KnownMedia], keys: dict[str, FrameKeys], pool: Datapool
+        self,
+        media: Sequence[KnownMedia],
+        keys: dict[str, FrameKeys],
+        pool: Datapool,
+        review: Review,
     ) -> list[KnownMedia]:
-        """Files no earlier selection looked at; all, where there are none or all are asked for."""
-        unseen = [each for each in media if keys[each.sha256].sample not in pool.seen]
+        """Files no earlier selection looked at; all, where there are none or all are asked for.
+
+        A file with a frame that people want, and that was never picked, is looked at again.
+        """
+        wanted = {frame.partition(":")[0] for frame in review.wanted - set(pool.frame_ids)}
+        unseen = [
+            each
+            for each in media
+            if keys[each.sha256].sample not in pool.seen or each.sha256 in wanted
+        ]
         if self.config.datapool.process_all or not unseen:
             return list(media)
         return unseen

@@ -11,6 +11,7 @@ from pipeline_project.core.config import CurationConfig
 from pipeline_project.core.embedding.space import EmbeddingSpace
 from pipeline_project.core.selection.close_vectors import CloseVectors
 from pipeline_project.core.selection.config import SelectionConfig, parse_selection_config
+from pipeline_project.core.selection.decisions import REJECTED
 from pipeline_project.core.selection.engine import run_selection
 from pipeline_project.core.selection.near_duplicates import FrameFeatures, find_duplicates
 from pipeline_project.core.selection.pool import (
@@ -28,7 +29,7 @@ from pipeline_project.core.selection.sequences import (
 )
 from pipeline_project.errors import ConfigError
 from pipeline_project.worker.candidates import Candidates, Exclusion, Judgement
-from pipeline_project.worker.datapool import Datapool
+from pipeline_project.worker.datapool import Datapool, Vectors
 from pipeline_project.worker.inputs import PoolInputs
 
 EARLIER_PICK = "earlier pick"
@@ -59,6 +60,26 @@ class Selected:
     warnings: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What people demand of a selection.
+
+    Attributes:
+        forced: rows of candidates that are picked first, in this order, whatever is said of them.
+        at_least: how many to pick, where the configuration says fewer.
+        rejected: frames that must not be picked, nor what looks like them.
+        rejected_vectors: shape (m, dim), theirs.
+    """
+
+    forced: Sequence[int] = ()
+    at_least: int = 0
+    rejected: Sequence[str] = ()
+    rejected_vectors: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
+
+
+_NO_DEMANDS = Demands()
+
+
 def pick(
     candidates: Candidates,
     judgement: Judgement,
@@ -66,7 +87,7 @@ def pick(
     config: CurationConfig,
     space: EmbeddingSpace,
     inputs: PoolInputs = _NOTHING,
-    forced: Sequence[int] = (),
+    demands: Demands = _NO_DEMANDS,
 ) -> Selected:
     """Group duplicates, keep the sharpest of each, and pick of what is left.
 
@@ -77,12 +98,13 @@ def pick(
         config: how many, and how.
         space: of the embeddings.
         inputs: columns over the candidates and after them the pool.
-        forced: rows of candidates that are picked first, in this order, whatever is said of them.
+        demands: what people decided about single frames.
 
     Raises:
         ConfigError: the configuration does not fit the data.
     """
     started = time.perf_counter()
+    forced = demands.forced
     excluded = {each.row for each in judgement.exclusions} - set(forced)
     kept = np.asarray([row for row in range(len(candidates)) if row not in excluded], np.intp)
     length = config.constraints.selected_sequence_length
@@ -90,7 +112,10 @@ def pick(
     if length > 1:
         duplicates = _met_again(candidates, kept, pool)
     else:
-        duplicates = _duplicates(candidates, kept, pool, space)
+        rejected = _like_rejected(candidates, kept, demands, space)
+        kept = np.asarray([row for row in kept.tolist() if row not in rejected], np.intp)
+        duplicates = rejected | _duplicates(candidates, kept, pool, space)
+        kept = np.sort(np.concatenate([kept, np.asarray(list(rejected), np.intp)]))
     for row in forced:
         duplicates.pop(row, None)
     survivors = [row for row in kept.tolist() if row not in duplicates]
@@ -104,6 +129,7 @@ def pick(
         result = run_selection(
             _selection_pool(candidates, judgement, pool, config, inputs, units, forced),
             selection,
+            n=_wanted(selection, demands, units),
             engine=config.engine,
         )
         selected.picks = _picks_of(result, units)
@@ -114,6 +140,24 @@ def pick(
         "select": time.perf_counter() - grouped,
     }
     return selected
+
+
+def _wanted(selection: SelectionConfig, demands: Demands, units: _Rows) -> int | None:
+    """How many to pick where people's decisions ask for more; None for what is configured."""
+    least = max(demands.at_least, len(demands.forced))
+    return max(selection.samples_of(len(units)), -(-least // units.shape[1])) if least else None
+
+
+def _like_rejected(
+    candidates: Candidates, kept: _Rows, demands: Demands, space: EmbeddingSpace
+) -> dict[int, tuple[str, str]]:
+    """Candidates that look like a rejected frame."""
+    if not demands.rejected:
+        return {}
+    nobody = Datapool("", list(demands.rejected), demands.rejected_vectors, frozenset(), 0)
+    like = _like_earlier_picks(candidates, kept, nobody, space)
+    forced = set(demands.forced)
+    return {row: (frame, REJECTED) for row, (frame, _) in like.items() if row not in forced}
 
 
 def _duplicates(
