@@ -101,29 +101,34 @@ def _checked(media: "OpenMedia", path: Path, min_side_px: int) -> "OpenImage":
 
 
 def in_order(
-    function: Callable[[Path], Result], paths: Sequence[Path], threads: int, chunk: int = 1
+    function: Callable[[Path], Result], paths: Sequence[Path], threads: int
 ) -> Generator[Result, None, None]:
     """Yield `function(path)` for every path, in order, several worked on at once.
 
-    Closing the iterator ends the work.
+    At most two results per thread exist at any moment. Closing the iterator ends the work.
+    """
+    yield from in_order_by_chunks(lambda chunk: [function(chunk[0])], paths, threads, chunk=1)
 
-    Args:
-        function: called in several threads.
-        paths: to call it with.
-        threads: how many.
-        chunk: paths that a thread takes at once: more for short work, so that handing it over
-            does not show. At most two chunks of results per thread exist at any moment.
+
+def in_order_by_chunks(
+    function: Callable[[Sequence[Path]], Sequence[Result]],
+    paths: Sequence[Path],
+    threads: int,
+    *,
+    chunk: int,
+) -> Generator[Result, None, None]:
+    """Yield what `function` gives for one chunk of paths after the other, in order.
+
+    For short work, so that handing it to a thread does not show. At most two chunks of results
+    per thread exist at any moment. Closing the iterator ends the work.
     """
     from concurrent.futures import Future, ThreadPoolExecutor
 
-    def work(start: int) -> list[Result]:
-        return [function(path) for path in paths[start : start + chunk]]
-
     pool = ThreadPoolExecutor(threads, thread_name_prefix="pictures")
-    waiting: deque[Future[list[Result]]] = deque()
+    waiting: deque[Future[Sequence[Result]]] = deque()
     try:
         for start in range(0, len(paths), chunk):
-            waiting.append(pool.submit(work, start))
+            waiting.append(pool.submit(function, paths[start : start + chunk]))
             if len(waiting) >= 2 * threads:
                 yield from waiting.popleft().result()
         while waiting:

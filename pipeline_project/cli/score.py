@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +18,11 @@ from pipeline_project.cli.console import (
     shown,
     write_line,
 )
-from pipeline_project.cli.pictures import in_order, list_pictures, read_for_measures
+from pipeline_project.cli.pictures import (
+    in_order_by_chunks,
+    list_pictures,
+    read_for_measures,
+)
 from pipeline_project.errors import ConfigError, MediaError, PipelineError
 
 Row = dict[str, Any]
@@ -64,14 +68,17 @@ def score(
     settings = load_settings(config)
     listed = list_pictures(paths)
     threads = settings.limits.threads or os.cpu_count() or 1
-    score_one, names = _scorer(
+    score_chunk, names = _scorer(
         settings.quality.classifier, settings.quality.min_side_px, _named(measures)
     )
     show = print_json if as_json else _table(names)
     # Rows on the terminal are progress enough, and a bar would run into them.
     progress = None if sys.stdout.isatty() else TerminalProgress()
     seen: Counter[str] = Counter()
-    with progress or nullcontext(), closing(in_order(score_one, listed, threads, _CHUNK)) as rows:
+    with (
+        progress or nullcontext(),
+        closing(in_order_by_chunks(score_chunk, listed, threads, chunk=_CHUNK)) as rows,
+    ):
         for done, row in enumerate(rows, start=1):
             seen[row["label"] or "failed"] += 1
             show(row)
@@ -105,8 +112,8 @@ def _named(measures: str | None) -> set[str]:
 
 def _scorer(
     classifier_name: str, min_side_px: int, named: set[str]
-) -> tuple[Callable[[Path], Row], list[str]]:
-    """Make what turns one path into one row, its failure included, and name its measures."""
+) -> tuple[Callable[[Sequence[Path]], list[Row]], list[str]]:
+    """Make what turns paths into rows, failures included, and name their measures."""
     import cv2
 
     from pipeline_project.adapters.media.reader import LocalMediaReader
@@ -121,24 +128,29 @@ def _scorer(
     colour = any(MEASURES[name].colour for name in names)
     blank: Row = dict.fromkeys(("label", "p_sharp", "p_blur", "p_moire", *names))
 
-    def score_one(path: Path) -> Row:
-        row: Row = {"path": str(path), "ok": True, "error": None, **blank}
-        try:
-            picture = read_for_measures(reader, path, min_side_px, colour=colour)
-            values = measure_picture(picture, names)
-        except MediaError as error:
-            return {**row, "ok": False, "error": str(error)}
-        verdict = judge.classify(values)
-        return {
-            **row,
-            "label": verdict.label,
-            "p_sharp": verdict.p_sharp,
-            "p_blur": verdict.p_blur,
-            "p_moire": verdict.p_moire,
-            **values,
-        }
+    def score_chunk(paths: Sequence[Path]) -> list[Row]:
+        rows: list[Row] = []
+        measured: list[tuple[Row, Row]] = []
+        for path in paths:
+            row: Row = {"path": str(path), "ok": True, "error": None, **blank}
+            try:
+                picture = read_for_measures(reader, path, min_side_px, colour=colour)
+                measured.append((row, measure_picture(picture, names)))
+            except MediaError as error:
+                row.update(ok=False, error=str(error))
+            rows.append(row)
+        verdicts = judge.classify_many([values for _, values in measured])
+        for (row, values), verdict in zip(measured, verdicts, strict=True):
+            row.update(
+                values,
+                label=verdict.label,
+                p_sharp=verdict.p_sharp,
+                p_blur=verdict.p_blur,
+                p_moire=verdict.p_moire,
+            )
+        return rows
 
-    return score_one, names
+    return score_chunk, names
 
 
 def _table(names: list[str]) -> Callable[[Row], None]:

@@ -1,6 +1,7 @@
 """Sharpness as the variance of the Laplacian."""
 
 from pipeline_project.core.quality.picture import Picture
+from pipeline_project.core.quality.strips import laplacian_mean
 
 
 def laplacian_variance(picture: Picture) -> float:
@@ -25,4 +26,5 @@ def laplacian_variance(picture: Picture) -> float:
         Pech-Pacheco, Cristobal, Chamorro-Martinez, Fernandez-Valdivia, "Diatom autofocusing in
         brightfield microscopy: a comparative study", ICPR 2000, DOI 10.1109/ICPR.2000.903548.
     """
-    return picture.pyramid.laplacian(0).variance
+    mean_square = picture.pyramid.laplacian(0).mean_square
+    return max(mean_square - laplacian_mean(picture.gray) ** 2, 0.0)

@@ -1,6 +1,6 @@
 """Moiré as isolated peaks of the spectrum: a pixel grid seen through another leaves some."""
 
-import numpy as np
+from statistics import median
 
 from pipeline_project.core.quality.picture import Picture
 from pipeline_project.core.quality.spectra import bins_in_band, over_local_mean
@@ -30,7 +30,7 @@ def spectral_peak_median(picture: Picture) -> float:
         restoration using multiresolution convolutional neural networks", IEEE TIP 27 (2018),
         DOI 10.1109/TIP.2018.2834737, on moiré in frequency; the measure is this project's own.
     """
-    return float(np.median(picture.spectra.peaks))
+    return float(median(picture.spectra.peaks.tolist()))
 
 
 def spectral_peak_max(picture: Picture) -> float:
@@ -61,6 +61,5 @@ def spectral_peak_kurtosis(picture: Picture) -> float:
     """
     heights = picture.spectra.heights
     squares = (heights * heights).reshape(len(heights), -1)
-    second = squares.sum(axis=1)
-    fourth = np.array([row.dot(row) for row in squares])
-    return float(np.median(bins_in_band() * fourth / np.maximum(second * second, 1e-6)))
+    bins = bins_in_band()
+    return median(bins * float(row.dot(row)) / max(float(row.sum()) ** 2, 1e-6) for row in squares)

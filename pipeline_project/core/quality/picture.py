@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from pipeline_project.core.quality.gray import Gray, checked_gray, to_gray
 from pipeline_project.core.quality.pyramid import Pyramid
-from pipeline_project.core.quality.spectra import Spectra, spectra
+from pipeline_project.core.quality.rings import ring_means
+from pipeline_project.core.quality.spectra import Floats, Spectra, spectra
 from pipeline_project.core.quality.strips import GradientSums, gradient_sums
 from pipeline_project.core.records import Pixels
 
@@ -57,6 +58,11 @@ class Picture:
     def spectra(self) -> Spectra:
         """Spectra of nine tiles of the native gray pixels."""
         return spectra(self.gray)
+
+    @cached_property
+    def ring_means(self) -> Floats:
+        """Means of the tiles' mean spectrum over rings of frequency, shape (12,)."""
+        return ring_means(self.spectra.mean)
 
     @cached_property
     def red_difference(self) -> Spectra:

@@ -69,8 +69,11 @@ class Pyramid:
 
 
 def log_laplacian(pyramid: Pyramid, index: int) -> float:
-    """Natural logarithm of the variance of a level's Laplacian, with the rounding added."""
-    return math.log(pyramid.laplacian(index).variance + ROUNDING)
+    """Natural logarithm of the variance of a level's Laplacian, with the rounding added.
+
+    The variance is taken as the mean square: the mean itself is 0 but for the borders.
+    """
+    return math.log(pyramid.laplacian(index).mean_square + ROUNDING)
 
 
 def log_to_variance(value: float) -> float:

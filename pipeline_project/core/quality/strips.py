@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -18,28 +19,15 @@ TILES = 4
 
 @dataclass(frozen=True, slots=True)
 class LaplacianSums:
-    """Squares of the Laplacian, summed over a 4x4 grid of tiles.
+    """The Laplacian of a whole image and of a 4x4 grid of its tiles.
 
     Attributes:
-        squares: shape (4, 4), float64, exact integers.
-        pixels: shape (4, 4), int64; 0 for tiles of images under 4 pixels.
-        mean: of the Laplacian over the whole image.
+        mean_square: over the image.
+        largest: mean square of the tile where it is largest.
     """
 
-    squares: npt.NDArray[np.float64]
-    pixels: npt.NDArray[np.int64]
-    mean: float
-
-    @property
-    def variance(self) -> float:
-        """Population variance over the whole image."""
-        return max(float(self.squares.sum()) / int(self.pixels.sum()) - self.mean**2, 0.0)
-
-    @property
-    def largest(self) -> float:
-        """Mean square of the tile where it is largest."""
-        there = self.pixels > 0
-        return float((self.squares[there] / self.pixels[there]).max())
+    mean_square: float
+    largest: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +51,44 @@ def laplacian_sums(gray: Gray) -> LaplacianSums:
     """
     height, width = gray.shape
     rows, columns = _edges(height), _edges(width)
-    squares = np.zeros((TILES, TILES))
-    for band in range(TILES):
-        for strip, first, last in _strips(gray, rows[band], rows[band + 1], LAPLACIAN_STRIP_PX):
-            # 16 bits hold every response exactly.
-            response = cv2.Laplacian(strip, cv2.CV_16S, ksize=1)[first:last]
-            for tile in range(TILES):
-                part = response[:, columns[tile] : columns[tile + 1]]
-                if part.size:
-                    squares[band, tile] += cv2.norm(part, cv2.NORM_L2SQR)
-    return LaplacianSums(
-        squares, np.outer(np.diff(rows), np.diff(columns)), _laplacian_total(gray) / gray.size
-    )
+    total = largest = 0.0
+    # Small images in one go, others band by band.
+    whole = _laplacian(gray) if gray.size <= LAPLACIAN_STRIP_PX else None
+    for top, bottom in pairwise(rows):
+        sums = [0.0] * TILES
+        if whole is not None:
+            _add_squares(sums, whole[top:bottom], columns)
+        else:
+            for strip, first, last in _strips(gray, top, bottom, LAPLACIAN_STRIP_PX):
+                _add_squares(sums, _laplacian(strip)[first:last], columns)
+        for squares, (left, right) in zip(sums, pairwise(columns), strict=True):
+            total += squares
+            largest = max(largest, squares / max((bottom - top) * (right - left), 1))
+    return LaplacianSums(total / gray.size, largest)
+
+
+def laplacian_mean(gray: Gray) -> float:
+    """Return the mean of the Laplacian: inside, what a pixel gives it takes; borders are left."""
+    total = 0.0
+    for lines in (gray, gray.T):
+        if len(lines) > 1:
+            total += sum(
+                sign * float(lines[at].sum(dtype=np.int64))
+                for at, sign in ((0, -1), (1, 1), (-2, 1), (-1, -1))
+            )
+    return total / gray.size
+
+
+def _laplacian(gray: Gray) -> npt.NDArray[np.int16]:
+    # 16 bits hold every response exactly.
+    return np.asarray(cv2.Laplacian(gray, cv2.CV_16S, ksize=1), np.int16)
+
+
+def _add_squares(sums: list[float], response: npt.NDArray[np.int16], columns: list[int]) -> None:
+    if len(response):
+        for tile, (left, right) in enumerate(pairwise(columns)):
+            if left < right:
+                sums[tile] += cv2.norm(response[:, left:right], cv2.NORM_L2SQR)
 
 
 def gradient_sums(gray: Gray) -> GradientSums:
@@ -97,18 +111,6 @@ def gradient_sums(gray: Gray) -> GradientSums:
         np.sqrt(power, out=power)
         total += cv2.sumElems(power)[0]
     return GradientSums(total / gray.size, squares / gray.size)
-
-
-def _laplacian_total(gray: Gray) -> int:
-    """Sum of the Laplacian: inside, what a pixel gives it takes; only borders are left."""
-    total = 0
-    for lines in (gray, gray.T):
-        if len(lines) > 1:
-            first, second, last_but_one, last = (
-                int(lines[at].sum(dtype=np.int64)) for at in (0, 1, -2, -1)
-            )
-            total += second - first + last_but_one - last
-    return total
 
 
 def _edges(side_px: int) -> list[int]:
