@@ -46,4 +46,6 @@ clean:
 
 .venv/dev: .venv/base
 	$(PIP) -e '.[dev]'
+	# The tests use the client of `lightly` alone; its other parts would bring torch.
+	$(PIP) --no-deps 'lightly>=1.5.26,<1.6'
 	touch $@
