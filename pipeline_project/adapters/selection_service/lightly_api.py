@@ -62,16 +62,9 @@ class LightlyApi:
     def __init__(self, token: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         """Keep the token; nothing is requested yet.
 
-        The server is what LIGHTLY_SERVER_LOCATION says, else the public one.
-
-        Raises:
-            ConfigError: the token cannot be one.
+        The server is what LIGHTLY_SERVER_LOCATION says, else the public one. A token that cannot
+        be one is a ConfigError of the first call.
         """
-        if not token or not token.isascii() or not token.isprintable() or " " in token:
-            raise ConfigError(
-                "LIGHTLY_TOKEN holds something that no token holds (not shown here). Copy it again "
-                "from https://app.lightly.ai/preferences."
-            )
         self._token = token
         self._sleep = sleep
         self._call = Caller(token, sleep=sleep)
@@ -300,6 +293,13 @@ class LightlyApi:
         client._dataset_id = dataset_id  # its setter would ask the service for it each time
         return client
 
+    def _demand_token(self) -> None:
+        if not self._token.isascii() or not self._token.isprintable() or " " in self._token:
+            raise ConfigError(
+                "LIGHTLY_TOKEN holds something that no token holds (not shown here). Copy it again "
+                "from https://app.lightly.ai/preferences."
+            )
+
     @property
     def _docker(self) -> Any:
         return self._client._compute_worker_api
@@ -307,6 +307,7 @@ class LightlyApi:
     @property
     def _client(self) -> Any:
         if self._made is None:
+            self._demand_token()
             # Without it the import asks the service, in a thread, whether there is a newer client.
             os.environ.setdefault("LIGHTLY_DID_VERSION_CHECK", "True")
             try:
