@@ -2,16 +2,21 @@
 
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from pipeline_project.adapters.aws_session import AwsSession, demand_boto3
+from pipeline_project.adapters.aws_session import AwsAccess, AwsSession, demand_boto3
+from pipeline_project.adapters.commands.base import Commands
 from pipeline_project.adapters.commands.local import LocalCommands
+from pipeline_project.adapters.instances.base import Instances
 from pipeline_project.adapters.instances.local import LocalInstance
 from pipeline_project.adapters.lake.lance import LanceLake
+from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.adapters.object_store.local import LocalObjectStore
 from pipeline_project.adapters.selection_service.embedded import EmbeddedSelectionService
 from pipeline_project.adapters.sources import open_source
@@ -22,15 +27,23 @@ from pipeline_project.jobs.curation import make_jobs
 from pipeline_project.report.bucket_copy import copy_to_bucket
 from pipeline_project.report.publish import publish
 from pipeline_project.resources.instance import instance_resource
-from pipeline_project.resources.progress import LoggedProgress
+from pipeline_project.resources.progress import LoggedProgress, ProgressSink
 from pipeline_project.resources.publisher import Publish, Publisher
 from pipeline_project.resources.selection_service import SelectionClient
 from pipeline_project.resources.source import OpenPexels, PexelsAsk, Sources
 from pipeline_project.resources.store import RunStore
 from pipeline_project.resources.worker import WorkerClient, WorkerCommand
 from pipeline_project.settings import Settings, load_settings
+from pipeline_project.worker.homes import open_home
+
+if TYPE_CHECKING:
+    from dagster._core.pipes.context import PipesSession
+
+    from pipeline_project.adapters.commands.ssm import SsmCommands
+    from pipeline_project.adapters.instances.ec2 import Ec2Instance
 
 DAGSTER_YAML = "dagster.yaml"
+_AWS_INTERVAL_S = 2.0  # between looks at a command; SSM throttles who asks more often
 
 
 def build_defs(
@@ -52,12 +65,8 @@ def build_defs(
         ConfigError: a setting is wrong, or asks for what this version does not have.
     """
     settings = settings or load_settings()
-    if settings.on == "aws":
-        raise ConfigError(
-            "on: aws asks for an EC2 instance, which this version cannot start yet. "
-            "Leave `on` out, or set it to local, to run on this machine."
-        )
-    parts = {**local_resources(settings), **(resources or {})}
+    own = aws_resources(settings) if settings.on == "aws" else local_resources(settings)
+    parts = {**own, **(resources or {})}
     return dg.Definitions(
         jobs=make_jobs(parts, settings.curation()), loggers=dict(loggers) if loggers else None
     )
@@ -74,40 +83,140 @@ def local_resources(settings: Settings) -> dict[str, object]:
         "store": RunStore(objects, home),
         "instance": instance_resource(local_instance(settings)),
         "worker": WorkerClient(commands, command_line),
-        "selection_service": SelectionClient(
-            EmbeddedSelectionService(commands, objects, command_line)
-        ),
+        "selection_service": _selection_service(settings, commands, objects, command_line),
         "lake": open_lake(settings),
         "publisher": make_publisher(settings, publish),
         "progress": LoggedProgress,
     }
 
 
+def aws_resources(settings: Settings) -> dict[str, object]:
+    """Make the resources of a run whose worker is on an EC2 instance.
+
+    Raises:
+        ConfigError: a setting that this needs is missing, or boto3 is.
+    """
+    from pipeline_project.resources.pipes_bucket import bucket_session
+    from pipeline_project.resources.worker_program import InstanceWorker
+
+    aws = settings.aws
+    session = _aws_session(settings)
+    instance = aws_instance(settings, session)
+    home = open_home(aws.root, session)
+    commands = _aws_commands(settings, session, home.store)
+    command_line = InstanceWorker(home.store, aws.worker, aws.spot_notices)
+
+    @contextmanager
+    def open_session(
+        context: dg.OpExecutionContext, progress: ProgressSink
+    ) -> "Iterator[PipesSession]":
+        with bucket_session(home.store, context, sink=progress, interval_s=0.9) as session:
+            yield session
+
+    return {
+        "source": Sources(open_source, _open_pexels(settings)),
+        "store": RunStore(home.store, settings.home_path),
+        "instance": instance_resource(instance, aws.lease_s, aws.max_cost_usd),
+        "worker": WorkerClient(
+            commands, command_line, interval_s=_AWS_INTERVAL_S, open_session=open_session
+        ),
+        "selection_service": _selection_service(
+            settings,
+            commands,
+            home.store,
+            command_line,
+            launch=True,
+            interval_s=_AWS_INTERVAL_S,
+        ),
+        "lake": home.lake,
+        "publisher": make_publisher(settings, publish),
+        "progress": LoggedProgress,
+    }
+
+
+def aws_instance(settings: Settings, session: AwsSession | None = None) -> "Ec2Instance":
+    """The EC2 instance of the settings, with its lease book in the bucket.
+
+    Args:
+        settings: which instance, and which bucket.
+        session: None makes one of the settings' access.
+
+    Raises:
+        ConfigError: a setting that this needs is missing, or boto3 is.
+    """
+    from pipeline_project.adapters.instances.ec2 import Ec2Instance
+
+    aws = settings.aws
+    if aws.bucket is None or aws.instance_id is None:
+        needed = {"aws.bucket": aws.bucket, "aws.instance_id": aws.instance_id}
+        missing = [name for name, value in needed.items() if value is None]
+        variables = " and ".join(f"PIPELINE_{each.replace('.', '__').upper()}" for each in missing)
+        raise ConfigError(
+            f"Using AWS (on: aws): {' and '.join(missing)} not set. Write them into pipeline.yaml, "
+            f"or set {variables}; the stack in ec2/ makes both and shows them as its outputs."
+        )
+    session = session or _aws_session(settings)
+    home = open_home(aws.root, session)
+    return Ec2Instance(
+        session.client("ec2"),
+        session.client("ssm"),
+        home.store,
+        _aws_commands(settings, session, home.store),
+        aws.instance_id,
+        ready_s=aws.ready_timeout_s,
+    )
+
+
+def used_instance(settings: Settings) -> Instances:
+    """The machine that runs of these settings work on."""
+    return aws_instance(settings) if settings.on == "aws" else local_instance(settings)
+
+
+def _aws_session(settings: Settings) -> AwsSession:
+    aws = settings.aws
+    demand_boto3("Using AWS (on: aws)")
+    return AwsSession(AwsAccess(aws.region, aws.profile, endpoint_urls=aws.endpoints))
+
+
+def _aws_commands(settings: Settings, session: AwsSession, output: ObjectStore) -> "SsmCommands":
+    from pipeline_project.adapters.commands.ssm import SsmCommands
+
+    aws = settings.aws
+    ssm = session.client("ssm")
+    return SsmCommands(ssm, str(aws.instance_id), aws.document, output=output)
+
+
+def aws_session(settings: Settings) -> AwsSession:
+    """The account of the settings; nothing is asked of it yet."""
+    aws = settings.aws
+    return AwsSession(AwsAccess(aws.region, aws.profile, endpoint_urls=aws.endpoints))
+
+
 def make_publisher(settings: Settings, publish: Publish) -> Publisher:
     """What writes selections: folders of this machine, and copies of them in a bucket."""
-    folder = settings.home_path / "curated"
-    return Publisher(publish, copy=_copy_to_bucket, folder=folder)
+
+    def copy(folder: Path, address: str) -> str:
+        demand_boto3(f"Writing to {address}")
+        from pipeline_project.adapters.object_store.s3 import S3ObjectStore
+
+        return copy_to_bucket(folder, S3ObjectStore(address, aws_session(settings)))
+
+    return Publisher(publish, copy=copy, folder=settings.home_path / "curated")
 
 
-def demand_output_bucket(address: str) -> None:
-    """Look whether output can be written to a bucket, by writing there.
+def demand_output_bucket(settings: Settings) -> None:
+    """Look whether output can be written to its bucket, by writing there.
 
     Raises:
         ConfigError: it cannot; says why and what to do.
     """
+    address = settings.output.dir
     demand_boto3(f"Writing to {address}")
     from pipeline_project.adapters.object_store.bucket_check import check_bucket
 
-    problems = check_bucket(AwsSession(), address, write=True)
+    problems = check_bucket(aws_session(settings), address, write=True)
     if problems:
         raise ConfigError(f"Looking at {address}, the place for the result: {'; '.join(problems)}")
-
-
-def _copy_to_bucket(folder: Path, address: str) -> str:
-    demand_boto3(f"Writing to {address}")
-    from pipeline_project.adapters.object_store.s3 import S3ObjectStore
-
-    return copy_to_bucket(folder, S3ObjectStore(address, AwsSession()))
 
 
 def local_commands(settings: Settings) -> LocalCommands:
@@ -121,7 +230,15 @@ def local_instance(settings: Settings) -> LocalInstance:
 
 
 def open_lake(settings: Settings) -> LanceLake:
-    """The lake of this home."""
+    """The lake of this home; with `on: aws` the one in the bucket.
+
+    Raises:
+        ConfigError: `on: aws` without a bucket.
+    """
+    if settings.on == "aws":
+        if settings.aws.bucket is None:
+            raise ConfigError("Opening the lake on AWS (on: aws): aws.bucket is not set.")
+        return open_home(settings.aws.root, _aws_session(settings)).lake
     root = settings.home_path / "lake"
     return LanceLake(root.as_uri(), LocalObjectStore(root))
 
@@ -153,6 +270,38 @@ def _worker_command(home: Path) -> WorkerCommand:
         return [*program, "--root", home.as_uri(), "--request", request_key]
 
     return command_line
+
+
+def _selection_service(
+    settings: Settings,
+    commands: Commands,
+    objects: ObjectStore,
+    command_line: WorkerCommand,
+    *,
+    launch: bool = False,
+    interval_s: float = 1.0,
+) -> SelectionClient:
+    """What `service: lightly` selects with: the Lightly service, without a token our own worker.
+
+    `launch` says whether `commands` reach a box on which a Lightly Worker can be started.
+    """
+    recorder = EmbeddedSelectionService(commands, objects, command_line)
+    if settings.lightly_token is None:
+        return SelectionClient(recorder, interval_s)
+    from pipeline_project.adapters.selection_service.lightly import LightlySelectionService
+    from pipeline_project.adapters.selection_service.lightly_api import LightlyApi
+
+    def open_store(address: str) -> ObjectStore:
+        return open_home(address, _aws_session(settings)).store
+
+    service = LightlySelectionService(
+        LightlyApi(settings.lightly_token.get_secret_value()),
+        objects,
+        recorder,
+        commands=commands if launch else None,
+        open_store=open_store,
+    )
+    return SelectionClient(service, interval_s)
 
 
 def _open_pexels(settings: Settings) -> OpenPexels | None:

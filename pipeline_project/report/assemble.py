@@ -95,7 +95,11 @@ def assemble(
         versions=_versions(str(rows.header["space"]), config),
         settings_yaml=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
         duration_s=result.duration_s,
-        ids={"commit": result.commit_id, **({"run page": run_url} if run_url else {})},
+        ids={
+            "commit": result.commit_id,
+            **({"run page": run_url} if run_url else {}),
+            **_cost(result.counts),
+        },
     )
 
 
@@ -111,6 +115,12 @@ def _tiles(counts: dict[str, float], rejects: Sequence[dict[str, object]]) -> di
         "picked": counts["picked"],
     }
     return {name: n for name, n in tiles.items() if n or name not in ("video_s", "not_used")}
+
+
+def _cost(counts: dict[str, float]) -> dict[str, str]:
+    if "cost_usd" not in counts:
+        return {}
+    return {"cost of the instance": f"about ${counts['cost_usd']:.2f} since its start"}
 
 
 def _headline(counts: dict[str, float]) -> str:

@@ -7,9 +7,11 @@ import hashlib
 import json
 import tempfile
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
+from pipeline_project.adapters.addresses import is_bucket, path_of
 from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.core.records import MediaRef
 from pipeline_project.errors import PipelineError, RemoteFailed, StoreError
@@ -18,6 +20,7 @@ from pipeline_project.worker.request import (
     WorkerResult,
     dump_listing,
     listing_key,
+    load_listing,
     request_key,
     result_key,
 )
@@ -58,6 +61,34 @@ class RunStore:
             # put_file keeps an object of the same size, which a retried op may have left.
             self.objects.delete(listing_key(run_id))
             self.objects.put_file(listing_key(run_id), path)
+
+    def upload_unreachable(self, run_id: str, after_each: Callable[[], None]) -> tuple[int, int]:
+        """Upload what a worker beside a bucket cannot read: files of this machine.
+
+        The listing is written anew with their addresses in the store. A file that cannot be read
+        here stays as it is: the worker rejects it like any other bad file.
+
+        Args:
+            run_id: whose listing.
+            after_each: called after each file; renews the lease.
+
+        Returns:
+            Files uploaded (or there already), and files that the worker reads where they are.
+        """
+        refs = list(load_listing(self.objects.get(listing_key(run_id))))
+        local = [ref for ref in refs if not is_bucket(ref.uri)]
+        if not local or not is_bucket(self.objects.root):
+            return 0, len(refs)
+        moved: dict[str, MediaRef] = {}
+        for ref in local:
+            try:
+                address, etag = self.add_media(path_of(ref.uri), Path(ref.name).suffix.lower())
+            except OSError:
+                continue
+            moved[ref.uri] = replace(ref, uri=address, fingerprint=etag)
+            after_each()
+        self.write_listing(run_id, (moved.get(ref.uri, ref) for ref in refs))
+        return len(moved), len(refs) - len(moved)
 
     def write_request(self, request: WorkerRequest) -> None:
         """Write a run's request; its listing must be there already."""

@@ -64,12 +64,19 @@ def shutdown_instance(
     """
     (result,) = results
     with as_failures():
-        outcome = instance.release()
+        try:
+            cost = instance.cost()
+        finally:  # whatever the price, it is let go
+            outcome = instance.release()
     context.log.info(outcome.message)
-    context.add_output_metadata(
-        {
-            "outcome": dg.MetadataValue.text(outcome.message),
-            "stopped": dg.MetadataValue.bool(outcome.stopped),
-        }
-    )
+    metadata: dict[str, dg.MetadataValue] = {
+        "outcome": dg.MetadataValue.text(outcome.message),
+        "stopped": dg.MetadataValue.bool(outcome.stopped),
+    }
+    if cost is not None:
+        metadata["cost since the start"] = dg.MetadataValue.text(str(cost))
+        if cost.usd is not None:
+            metadata["cost in US dollars"] = dg.MetadataValue.float(cost.usd)
+            result = result.model_copy(update={"counts": {**result.counts, "cost_usd": cost.usd}})
+    context.add_output_metadata(metadata)
     return result

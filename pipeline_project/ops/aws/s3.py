@@ -5,6 +5,9 @@ from collections.abc import Iterator
 import dagster as dg
 
 from pipeline_project.ops.batch import Batch
+from pipeline_project.ops.failures import as_failures
+from pipeline_project.resources.instance import RunInstance
+from pipeline_project.resources.store import RunStore
 
 
 @dg.op(
@@ -15,21 +18,32 @@ from pipeline_project.ops.batch import Batch
     },
     tags={"dagster/compute_kind": "s3"},
 )
-def upload_video_to_s3(context: dg.OpExecutionContext, batch: Batch) -> Iterator[dg.Output[Batch]]:
+def upload_video_to_s3(
+    context: dg.OpExecutionContext,
+    batch: Batch,
+    store: dg.ResourceParam[RunStore],
+    instance: dg.ResourceParam[RunInstance],
+) -> Iterator[dg.Output[Batch]]:
     """Upload what the worker cannot read where it is, each file once, under its content hash.
 
-    The embedded worker reads folders in place, and a Pexels download was stored as it came in;
-    so nothing is left to upload then.
+    The embedded worker reads folders in place, any worker reads buckets in place, and a Pexels
+    download was stored as it came in; a folder of this machine is uploaded for a worker on AWS.
     """
-    uploaded = 0 if batch.in_place else batch.media
-    if batch.in_place:
-        note = f"The worker reads all {batch.media} files in place; nothing is uploaded."
-    else:
+    with as_failures():
+        in_store, in_place = 0, batch.media
+        if batch.in_place:
+            in_store, in_place = store.upload_unreachable(batch.run_id, instance.keep)
+    if not batch.in_place:
+        in_store, in_place = batch.media, 0
         note = f"{batch.media} downloaded files are in the store under their content hashes."
+    elif in_store:
+        note = f"{in_store} files are in the store now, under their content hashes."
+    else:
+        note = f"The worker reads all {batch.media} files in place; nothing is uploaded."
     context.log.info(note)
     metadata = {
         "note": dg.MetadataValue.text(note),
-        "read in place": dg.MetadataValue.int(batch.media - uploaded),
-        "in the store": dg.MetadataValue.int(uploaded),
+        "read in place": dg.MetadataValue.int(in_place),
+        "in the store": dg.MetadataValue.int(in_store),
     }
     yield dg.Output(batch, batch.service, metadata=metadata)
