@@ -75,10 +75,19 @@ class Settings(CurationConfig, BaseSettings):
     )
 
     def curation(self) -> CurationConfig:
-        """The part that decides the result; the same model that runs are given."""
-        return CurationConfig.model_validate(
-            self.model_dump(include=set(CurationConfig.model_fields))
-        )
+        """The part that decides the result; the same model that runs are given.
+
+        What `source_access` leaves open is as `aws` says.
+        """
+        fields = self.model_dump(include=set(CurationConfig.model_fields))
+        access = fields["source_access"]
+        for name, value in (
+            ("region", self.aws.region),
+            ("profile", self.aws.profile),
+            ("endpoint_url", self.aws.endpoints.get("s3")),
+        ):
+            access[name] = access[name] or value
+        return CurationConfig.model_validate(fields)
 
     @property
     def home_path(self) -> Path:

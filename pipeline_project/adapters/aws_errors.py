@@ -217,6 +217,13 @@ def _of_client(error: Exception, what: str) -> PipelineError:
         return ConfigError(f"{what}: {_one_line(error)}.")
     if "FlexibleChecksumError" in kinds:
         return TransientError(f"{what}: the bytes were damaged on the way. Try again.")
+    inner = getattr(error, "kwargs", {}).get("error")
+    if isinstance(error, ValueError) or isinstance(inner, ValueError):
+        # Without its text, which may hold a key: a header or an address that can be none.
+        return ConfigError(
+            f"{what}: an endpoint or key cannot be used as written ({name}). An endpoint looks "
+            "like https://host:port; a key has no spaces or line breaks."
+        )
     if kinds & {
         "ConnectionError",
         "HTTPClientError",
@@ -228,11 +235,6 @@ def _of_client(error: Exception, what: str) -> PipelineError:
         return TransientError(
             f"{what}: no whole answer ({name}: {_one_line(error)}). Check the network, the region "
             "and the endpoint."
-        )
-    if isinstance(error, ValueError):  # its text may hold a key: a header or address that is none
-        return ConfigError(
-            f"{what}: an endpoint or key cannot be used as written ({name}). An endpoint looks "
-            "like https://host:port; a key has no spaces or line breaks."
         )
     return PermanentError(f"{what}: {name}: {_one_line(error)}.")
 

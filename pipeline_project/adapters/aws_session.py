@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline_project import __version__
-from pipeline_project.adapters.aws_errors import aws_errors
+from pipeline_project.adapters.aws_errors import aws_errors, http_status
 from pipeline_project.errors import ConfigError
 
 _ATTEMPTS = 6  # botocore's own, about 10 s together; longer outages are `patiently`'s business
@@ -110,16 +110,22 @@ class AwsSession:
         return options
 
     def bucket_region(self, bucket: str) -> str:
-        """Where a bucket lies; asked once.
+        """Where a bucket lies; asked once. AWS tells it also to those who may not look into it.
 
         Raises:
-            ConfigError: there is no such bucket, or it may not be seen.
+            ConfigError: there is no such bucket, or no credentials.
         """
         with self._lock:
             if bucket not in self._regions:
                 client = self.client("s3")
                 with aws_errors(f"looking for the bucket {bucket}"):
-                    headers = client.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
+                    try:
+                        answer = client.head_bucket(Bucket=bucket)
+                    except client.exceptions.ClientError as error:
+                        if http_status(error) not in (301, 403):
+                            raise
+                        answer = error.response
+                headers = answer["ResponseMetadata"]["HTTPHeaders"]
                 region = headers.get("x-amz-bucket-region") or client.meta.region_name
                 self._regions[bucket] = str(region)
             return self._regions[bucket]

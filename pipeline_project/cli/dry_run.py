@@ -64,7 +64,7 @@ def preview(settings: "Settings") -> dict[str, Any]:
             f"{settings.pexels.max_bytes / 1e6:,.0f} MB each would come (pexels.count, "
             "pexels.max_bytes)."
         )
-    source = open_source(settings.source, settings.include, settings.source_access)
+    source = open_source(settings.source, settings.include, settings.curation().source_access)
     refs = list(source.list())
     if not refs:
         raise ConfigError(

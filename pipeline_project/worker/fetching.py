@@ -35,6 +35,8 @@ def opened_fetch(
     from pipeline_project.adapters.sources.downloads import Downloads
 
     home = root.rstrip("/") + "/"
+    if is_bucket(root):  # another machine than the one whose profiles the settings name
+        access = access.model_copy(update={"profile": None})
     with (
         Downloads(AwsSession(), buckets) as own,
         Downloads(source_session(access), buckets) as source,

@@ -4,7 +4,7 @@ import contextlib
 import uuid
 
 from pipeline_project.adapters.addresses import bucket_and_key
-from pipeline_project.adapters.aws_errors import aws_errors, error_code
+from pipeline_project.adapters.aws_errors import aws_errors
 from pipeline_project.adapters.aws_session import AwsSession
 from pipeline_project.adapters.object_store.s3 import S3ObjectStore
 from pipeline_project.errors import ConfigError, PipelineError, StoreConflict
@@ -26,12 +26,14 @@ def check_bucket(session: AwsSession, address: str, *, write: bool) -> list[str]
     problems: list[str] = []
     try:
         bucket, prefix = bucket_and_key(address.rstrip("/") + "/")
-        session.bucket_region(bucket)
+        # Not HeadBucket: whoever may only see this prefix is denied it.
+        _list(session, bucket, prefix)
+        session.storage_options(bucket)
     except PipelineError as error:
-        return [_without_404(error, address)]
-    for check in (_list, _write) if write else (_list,):
+        return [str(error)]
+    if write:
         try:
-            check(session, bucket, prefix)
+            _write(session, bucket, prefix)
         except PipelineError as error:
             problems.append(str(error))
     return problems
@@ -56,10 +58,3 @@ def _write(session: AwsSession, bucket: str, prefix: str) -> None:
             )
     finally:
         store.delete(key)
-
-
-def _without_404(error: PipelineError, address: str) -> str:
-    """A bucket that is not there is told by a bare 404, without a word."""
-    if error.__cause__ is not None and error_code(error.__cause__) in ("404", "NoSuchBucket"):
-        return f"{address}: there is no such bucket. Check its name, the account and the endpoint."
-    return str(error)

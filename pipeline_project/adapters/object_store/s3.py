@@ -138,7 +138,7 @@ class S3ObjectStore:
             )
             return answer["Body"].read(), _plain(answer["ETag"])
 
-        return self._call(f"reading {self._address(key)}", read)
+        return self._call(f"reading {self._address(key)}", read, key)
 
     def download(self, key: str, path: Path) -> None:
         """Write one object to a file; the file appears whole or not at all."""
@@ -149,6 +149,7 @@ class S3ObjectStore:
             found = self._call(
                 what,
                 lambda client: download_object(client, self._bucket, self.full_key(key), temporary),
+                key,
             )
             expected = found.metadata.get(SHA256)
             if expected is not None and expected != found.sha256:
@@ -173,7 +174,7 @@ class S3ObjectStore:
             try:
                 return dict(client.head_object(Bucket=self._bucket, Key=self.full_key(key)))
             except client.exceptions.ClientError as error:
-                if error_code(error) in _MISSING:
+                if self._tells_missing(client, key, error):
                     return None
                 raise
 
@@ -259,7 +260,7 @@ class S3ObjectStore:
                 )
             except client.exceptions.ClientError as error:
                 lost = error_code(error) in _REFUSED or (
-                    "IfMatch" in condition and error_code(error) in _MISSING
+                    "IfMatch" in condition and self._tells_missing(client, key, error)
                 )
                 if not lost:
                     raise
@@ -278,25 +279,39 @@ class S3ObjectStore:
 
         return self._call(what, write)
 
-    def _call(self, what: str, call: Callable[[Any], Result]) -> Result:
-        """Do one thing, through outages, and explain what went wrong."""
+    def _call(self, what: str, call: Callable[[Any], Result], read_key: str = "") -> Result:
+        """Do one thing, through outages, and explain what went wrong; `read_key` is read by it."""
 
         def attempt() -> Result:
             client = self._session.client("s3")
             try:
                 with aws_errors(what):
-                    return call(client)
+                    try:
+                        return call(client)
+                    except client.exceptions.ClientError as error:
+                        if read_key and self._tells_missing(client, read_key, error):
+                            raise StoreError(f"{what}: there is no such object.") from error
+                        raise
             except StoreError:
                 raise
             except PermanentError as error:
-                cause = error.__cause__
-                if cause is not None and error_code(cause) in _MISSING:
-                    raise StoreError(f"{what}: there is no such object.") from error
-                if cause is not None and http_status(cause) == 400:
-                    raise StoreError(f"{error} The object was not written.") from error
                 raise StoreError(str(error)) from error
 
         return patiently(attempt, what=what, patience_s=self._patience_s)
+
+    def _tells_missing(self, client: Any, key: str, error: Exception) -> bool:
+        """Whether an error says that there is no such object.
+
+        Whoever may list no more than a prefix is told `AccessDenied` instead (S3's documentation
+        of HeadObject), so the listing is asked then.
+        """
+        if http_status(error) != 403:
+            return error_code(error) in _MISSING
+        if error_code(error) not in ("403", "AccessDenied"):
+            return False  # the key is wrong or has expired
+        full = self.full_key(key)
+        page = client.list_objects_v2(Bucket=self._bucket, Prefix=full, MaxKeys=1)
+        return full not in [each["Key"] for each in page.get("Contents", ())]
 
     def _address(self, key: str) -> str:
         return f"s3://{self._bucket}/{self.full_key(key)}"
