@@ -9,7 +9,9 @@ from pipeline_project.core.selection.vectors import Vectors
 
 _FARTHEST = 4.0  # squared: two unit vectors that point away from each other
 _LEAST = 1e-12  # stands for 0 where a logarithm is taken
-_NEAR = 1e-5  # squared distances below are taken anew, by differences
+_FOLDED_AT_ONCE = 64  # picks that some rows have not seen: few, so that settling stays cheap
+_BLOCK_ROWS = 2048
+_NEAR = 1e-5  # squared distances below are given by differences
 
 
 class Diversity(Objective):
@@ -37,6 +39,7 @@ class Diversity(Objective):
         self._picks = np.empty((capacity, rows.shape[1]), np.float32)
         self._apart = np.full(capacity, np.inf)  # of each pick to its nearest other, squared
         self._count = 0
+        self._everywhere = 0  # so many picks every row has seen
         self._least = least_distance
 
     @override
@@ -50,21 +53,21 @@ class Diversity(Objective):
     @override
     def settle(self, rows: Rows) -> bool:
         stale = rows[self._seen[rows] < self._count]
-        if not len(stale):
-            return False
-        since = int(self._seen[stale].min())
-        cosine = (self._rows[stale] @ self._picks[since : self._count].T).max(axis=1)
-        square = np.maximum(0.0, 2.0 - 2.0 * cosine.astype(np.float64))
-        for at in np.flatnonzero(square < _NEAR):
-            square[at] = self._difference(int(stale[at]))
-        self._square[stale] = np.minimum(self._square[stale], square)
-        self._seen[stale] = self._count
-        return True
+        if len(stale):
+            self._look(stale, self._rows[stale])
+        return bool(len(stale))
 
     def distance(self, row: int) -> float | None:
         """L2 distance of a row to the nearest pick; None without any."""
+        if self._count == 0:
+            return None
         self.settle(np.asarray([row]))
-        return float(np.sqrt(self._square[row])) if self._count else None
+        if self._square[row] >= _NEAR:
+            return float(np.sqrt(self._square[row]))
+        # Differences stay exact where products of floats do not.
+        near = np.flatnonzero(self._picks[: self._count] @ self._rows[row] > 1 - _NEAR)
+        apart = self._picks[near].astype(np.float64) - self._rows[row]
+        return float(np.sqrt((apart**2).sum(axis=1).min())) if len(near) else 0.0
 
     @override
     def add(self, row: int) -> None:
@@ -76,8 +79,11 @@ class Diversity(Objective):
             self._apart[self._count] = self._square[row]
         self._picks[self._count] = vector
         self._count += 1
-        if self._power < 0:
-            self.settle(np.arange(len(self._rows)))
+        if self._power < 0 or self._count - self._everywhere >= _FOLDED_AT_ONCE:
+            for at in range(0, len(self._rows), _BLOCK_ROWS):
+                block = slice(at, at + _BLOCK_ROWS)
+                self._look(block, self._rows[block])
+            self._everywhere = self._count
 
     @override
     def refuses(self, row: int) -> StoppedBy | None:
@@ -90,11 +96,13 @@ class Diversity(Objective):
     def finished(self) -> StoppedBy | None:
         return None
 
-    def _difference(self, row: int) -> float:
-        """The squared distance to the nearest pick, exact where products of floats are not."""
-        near = np.flatnonzero(self._picks[: self._count] @ self._rows[row] > 1 - _NEAR)
-        apart = self._picks[near].astype(np.float64) - self._rows[row]
-        return float((apart**2).sum(axis=1).min()) if len(near) else _FARTHEST
+    def _look(self, rows: Rows | slice, vectors: Vectors) -> None:
+        """Compare rows with the picks that some of them have not seen."""
+        since = int(self._seen[rows].min())
+        cosine = (vectors @ self._picks[since : self._count].T).max(axis=1)
+        square = np.maximum(0.0, 2.0 - 2.0 * cosine.astype(np.float64))
+        self._square[rows] = np.minimum(self._square[rows], square)
+        self._seen[rows] = self._count
 
 
 class ObjectDiversity(Objective):
