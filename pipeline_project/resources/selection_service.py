@@ -92,12 +92,14 @@ class SelectionClient:
                 ),
                 describe=_describe,
             )
-            if status.state == "completed":
-                return self._service.fetch(scheduled_id)
+            if status.state == "cancelled":
+                raise RemoteCancelled(
+                    f"selection {scheduled_id} was cancelled: {_describe(status)}"
+                )
+            return self._service.fetch(scheduled_id)
         except BaseException as error:
             self._cancel(label, error)
             raise
-        raise RemoteCancelled(f"selection {scheduled_id} was cancelled: {_describe(status)}")
 
     def _cancel(self, label: str, error: BaseException) -> None:
         """End what runs under a label; by label, since an interrupt may come before any id."""
