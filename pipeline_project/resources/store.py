@@ -5,6 +5,7 @@ What the keys are called is decided in `worker/request.py`; here is only the tra
 
 import hashlib
 import json
+import re
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable
@@ -13,8 +14,10 @@ from pathlib import Path
 
 from pipeline_project.adapters.addresses import is_bucket, path_of
 from pipeline_project.adapters.object_store.base import ObjectStore
+from pipeline_project.adapters.waiting import Deadline
 from pipeline_project.core.records import MediaRef
 from pipeline_project.errors import PipelineError, RemoteFailed, StoreError
+from pipeline_project.resources.uploads import upload_files
 from pipeline_project.worker.request import (
     WorkerRequest,
     WorkerResult,
@@ -24,6 +27,8 @@ from pipeline_project.worker.request import (
     request_key,
     result_key,
 )
+
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")  # what a user named may not become part of a key
 
 
 class RunStore:
@@ -62,7 +67,9 @@ class RunStore:
             self.objects.delete(listing_key(run_id))
             self.objects.put_file(listing_key(run_id), path)
 
-    def upload_unreachable(self, run_id: str, after_each: Callable[[], None]) -> tuple[int, int]:
+    def upload_unreachable(
+        self, run_id: str, *, keep: Callable[[], None], deadline: Deadline
+    ) -> tuple[int, int]:
         """Upload what a worker beside a bucket cannot read: files of this machine.
 
         The listing is written anew with their addresses in the store. A file that cannot be read
@@ -70,23 +77,28 @@ class RunStore:
 
         Args:
             run_id: whose listing.
-            after_each: called after each file; renews the lease.
+            keep: called again and again meanwhile; renews the lease.
+            deadline: when to give up.
 
         Returns:
             Files uploaded (or there already), and files that the worker reads where they are.
+
+        Raises:
+            PipelineError: the store cannot be written.
+            RemoteTimedOut: the deadline passed.
         """
         refs = list(load_listing(self.objects.get(listing_key(run_id))))
         local = [ref for ref in refs if not is_bucket(ref.uri)]
         if not local or not is_bucket(self.objects.root):
             return 0, len(refs)
-        moved: dict[str, MediaRef] = {}
-        for ref in local:
-            try:
-                address, etag = self.add_media(path_of(ref.uri), Path(ref.name).suffix.lower())
-            except OSError:
-                continue
-            moved[ref.uri] = replace(ref, uri=address, fingerprint=etag)
-            after_each()
+
+        def upload(ref: MediaRef) -> MediaRef:
+            path = path_of(ref.uri)
+            suffix = path.suffix.lower()
+            address, etag = self.add_media(path, suffix if _SUFFIX.fullmatch(suffix) else "")
+            return replace(ref, uri=address, fingerprint=etag, size_bytes=path.stat().st_size)
+
+        moved = upload_files(local, upload, keep=keep, deadline=deadline)
         self.write_listing(run_id, (moved.get(ref.uri, ref) for ref in refs))
         return len(moved), len(refs) - len(moved)
 

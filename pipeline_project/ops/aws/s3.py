@@ -6,6 +6,7 @@ import dagster as dg
 
 from pipeline_project.ops.batch import Batch
 from pipeline_project.ops.failures import as_failures
+from pipeline_project.resources.curation import CurationResource
 from pipeline_project.resources.instance import RunInstance
 from pipeline_project.resources.store import RunStore
 
@@ -21,6 +22,7 @@ from pipeline_project.resources.store import RunStore
 def upload_video_to_s3(
     context: dg.OpExecutionContext,
     batch: Batch,
+    curation: CurationResource,
     store: dg.ResourceParam[RunStore],
     instance: dg.ResourceParam[RunInstance],
 ) -> Iterator[dg.Output[Batch]]:
@@ -32,7 +34,10 @@ def upload_video_to_s3(
     with as_failures():
         in_store, in_place = 0, batch.media
         if batch.in_place:
-            in_store, in_place = store.upload_unreachable(batch.run_id, instance.keep)
+            deadline = instance.deadline(curation.config().limits.max_runtime_s)
+            in_store, in_place = store.upload_unreachable(
+                batch.run_id, keep=instance.keep, deadline=deadline
+            )
     if not batch.in_place:
         in_store, in_place = batch.media, 0
         note = f"{batch.media} downloaded files are in the store under their content hashes."
