@@ -141,6 +141,8 @@ class AwsSession:
                 retries={"mode": "standard", "total_max_attempts": self._attempts},
                 max_pool_connections=_CONNECTIONS,
                 user_agent_extra=f"pipeline_project/{__version__}",
+                # boto3 presigns by version 2, which newer regions refuse, unless it is told.
+                signature_version="s3v4" if service == "s3" else None,
                 s3={"addressing_style": addressing},
             )
             return self._session().client(

@@ -51,9 +51,8 @@ def export(
       pipeline export --to label-studio --url-prefix s3://team/picks --presign 48
       pipeline export 20261121-085715-1c0d1934 --to fiftyone --out cats
     """
-    from pipeline_project.adapters.object_store.local import LocalObjectStore
-    from pipeline_project.build import open_lake
-    from pipeline_project.cli.feedback_settings import feedback_settings
+    from pipeline_project.build import aws_session, open_lake
+    from pipeline_project.cli.feedback_settings import feedback_settings, open_store
     from pipeline_project.exports.frames import newest_selection
     from pipeline_project.exports.run import export_selection
 
@@ -63,12 +62,13 @@ def export(
     folder = out or Path(f"export-{to}")
     added = export_selection(
         lake,
-        LocalObjectStore(settings.home_path / "store"),
+        open_store(settings),
         chosen,
         to=to,
         out=folder,
         url_prefix=url_prefix,
         presign_hours=presign,
+        session=aws_session(settings),
         images=images,
         tag=tag,
     )

@@ -1,8 +1,11 @@
 """Where an export says that its pictures are: beside it, below a prefix, or presigned."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
+from pipeline_project.adapters.aws_errors import aws_errors
+from pipeline_project.adapters.aws_session import AwsSession
 from pipeline_project.errors import ConfigError
 
 Place = Callable[[str], str]  # name of an exported picture -> its address
@@ -31,16 +34,17 @@ def below(prefix: str) -> Place:
     return lambda name: f"{base}/{name if parts.scheme in ('s3', 'gs') else quote(name)}"
 
 
-def presigned(prefix: str, hours: float) -> Place:
+def presigned(prefix: str, hours: float, session: AwsSession) -> Place:
     """Anybody who has the address can read the picture, until it ends.
 
     Args:
         prefix: `s3://BUCKET/PREFIX` that the pictures lie below.
         hours: for which the addresses are good, at most a week.
+        session: whose credentials sign; addresses end with them where they are temporary.
 
     Raises:
-        ConfigError: the prefix is no bucket's, the time is out of bounds, or boto3 or credentials
-            are missing.
+        ConfigError: the prefix is no bucket's, the time is out of bounds, or boto3, credentials
+            or the bucket are missing.
     """
     parts = urlsplit(prefix)
     if parts.scheme != "s3" or not parts.netloc:
@@ -50,19 +54,17 @@ def presigned(prefix: str, hours: float) -> Place:
         )
     if not 0 < hours <= _MOST_HOURS:
         raise ConfigError(f"--presign {hours:g}: hours must be above 0 and at most {_MOST_HOURS}.")
-    from pipeline_project.adapters.aws_errors import aws_errors
-    from pipeline_project.adapters.aws_session import AwsSession
-
-    client = AwsSession().client("s3")
-    folder = parts.path.strip("/")
+    bucket, folder = parts.netloc, parts.path.strip("/")
+    region = session.bucket_region(bucket)  # a signature holds for one region
+    client = AwsSession(replace(session.access, region=region)).client("s3")
 
     def place(name: str) -> str:
         key = f"{folder}/{name}" if folder else name
-        with aws_errors(f"presigning the address of s3://{parts.netloc}/{key}"):
+        with aws_errors(f"presigning the address of s3://{bucket}/{key}"):
             return str(
                 client.generate_presigned_url(
                     "get_object",
-                    Params={"Bucket": parts.netloc, "Key": key},
+                    Params={"Bucket": bucket, "Key": key},
                     ExpiresIn=round(hours * 3600),
                 )
             )

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from pipeline_project.adapters.aws_session import AwsSession
 from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.errors import ConfigError
@@ -41,6 +42,7 @@ def export_selection(
     out: Path,
     url_prefix: str | None = None,
     presign_hours: float | None = None,
+    session: AwsSession | None = None,
     images: bool = True,
     tag: str = "picked",
 ) -> Added:
@@ -54,6 +56,7 @@ def export_selection(
         out: the folder; made where it is not there.
         url_prefix: where the pictures lie for the tool; None for `images/` of the folder.
         presign_hours: sign addresses in S3 for so long.
+        session: whose credentials sign them; None is whatever boto3 finds.
         images: put the pictures into `images/`.
         tag: name of the Lightly tag.
 
@@ -63,7 +66,7 @@ def export_selection(
     """
     if to not in TARGETS:
         raise ConfigError(f"--to {to}: unknown; allowed: {', '.join(TARGETS)}.")
-    place = _place(url_prefix, presign_hours)
+    place = _place(url_prefix, presign_hours, session)
     if not images and place is beside and to != "lightly-tag":
         raise ConfigError("--no-images needs --url-prefix: the tool must find the pictures.")
     frames = read_frames(lake, selection_id)
@@ -93,9 +96,11 @@ def export_selection(
     return replace(added, notes=notes)
 
 
-def _place(url_prefix: str | None, presign_hours: float | None) -> Place:
+def _place(
+    url_prefix: str | None, presign_hours: float | None, session: AwsSession | None
+) -> Place:
     if presign_hours is not None:
         if url_prefix is None:
             raise ConfigError("--presign needs --url-prefix s3://BUCKET/PREFIX.")
-        return presigned(url_prefix, presign_hours)
+        return presigned(url_prefix, presign_hours, session or AwsSession())
     return beside if url_prefix is None else below(url_prefix)
