@@ -45,9 +45,9 @@ def demand_runnable(settings: "Settings") -> None:
     parse_selection_config(settings.selection)
     demand_embedder(settings.embedding)
     if settings.source is None or not settings.source.startswith("pexels:"):
-        open_source(settings.source, settings.include, settings.source_access)
+        open_source(settings.source, settings.include, settings.curation().source_access)
     if is_bucket(settings.output.dir):
-        demand_output_bucket(settings.output.dir)
+        demand_output_bucket(settings)
     else:
         _demand_folder(place_of(settings.output.dir))
     build_defs(settings)
