@@ -47,7 +47,7 @@ class Pyramid:
             self._sums[index] = laplacian_sums(self.level(index))
         return self._sums[index]
 
-    def at_reference(self, octaves: int, value: Callable[["Pyramid", int], float]) -> float:
+    def at_reference(self, octaves: float, value: Callable[["Pyramid", int], float]) -> float:
         """Interpolate a value between the levels around the reference scale.
 
         Args:

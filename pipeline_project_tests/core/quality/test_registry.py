@@ -78,7 +78,7 @@ GOLDEN = {
     "sobel_variance": 12660.549083967335,
     "fft_high_frequency": 51.892104148864746,
     "mean_luma": 108.00520833333333,
-    "sharpness": 0.7522341761535273,
+    "sharpness": 0.8636079749073055,
     "tenengrad": 19847.123697916668,
     "reference_laplacian_variance": 1724.522135416667,
     "half_laplacian_variance": 1408.8098958333335,
