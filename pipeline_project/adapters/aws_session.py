@@ -87,27 +87,35 @@ class AwsSession:
         Raises:
             ConfigError: there are no credentials, or the bucket cannot be reached.
         """
-        from botocore.exceptions import NoCredentialsError
-
         client = self.client("s3")
-        with self._lock, aws_errors(f"reaching s3://{bucket}"):
-            credentials = self._session().get_credentials()
-            if credentials is None:
-                raise NoCredentialsError
-            frozen = credentials.get_frozen_credentials()
-            options = {
-                "aws_access_key_id": frozen.access_key,
-                "aws_secret_access_key": frozen.secret_key,
-                "aws_region": self.bucket_region(bucket),
-            }
-            if frozen.token:
-                options["aws_session_token"] = frozen.token
+        credentials = self.credentials()
+        options = {
+            "aws_access_key_id": credentials.access_key,
+            "aws_secret_access_key": credentials.secret_key,
+            "aws_region": self.bucket_region(bucket),
+        }
+        if credentials.token:
+            options["aws_session_token"] = credentials.token
         endpoint = str(client.meta.endpoint_url)
         if not is_aws(endpoint):
             options["aws_endpoint"] = endpoint
             options["allow_http"] = "true"
             options["aws_virtual_hosted_style_request"] = "false"
         return options
+
+    def credentials(self) -> Any:
+        """The credentials of this moment: `access_key`, `secret_key` and perhaps `token`.
+
+        Raises:
+            ConfigError: there are none, or the role cannot be assumed.
+        """
+        with self._lock, aws_errors("looking for AWS credentials"):
+            found = self._session().get_credentials()
+            if found is None:
+                from botocore.exceptions import NoCredentialsError
+
+                raise NoCredentialsError
+            return found.get_frozen_credentials()
 
     def bucket_region(self, bucket: str) -> str:
         """Where a bucket lies; asked once. AWS tells it also to those who may not look into it.
