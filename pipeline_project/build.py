@@ -24,6 +24,8 @@ from pipeline_project.adapters.sources.pexels import PexelsSource
 from pipeline_project.adapters.sources.pexels_http import PexelsHttp
 from pipeline_project.errors import ConfigError
 from pipeline_project.jobs.curation import make_jobs
+from pipeline_project.jobs.schedules import nightly_pexels_collection
+from pipeline_project.jobs.sensors import reaper_sensor, release_sensors
 from pipeline_project.report.bucket_copy import copy_to_bucket
 from pipeline_project.report.publish import publish
 from pipeline_project.resources.instance import instance_resource
@@ -67,9 +69,30 @@ def build_defs(
     settings = settings or load_settings()
     own = aws_resources(settings) if settings.on == "aws" else local_resources(settings)
     parts = {**own, **(resources or {})}
+    jobs = make_jobs(parts, settings.curation())
     return dg.Definitions(
-        jobs=make_jobs(parts, settings.curation()), loggers=dict(loggers) if loggers else None
+        jobs=jobs,
+        schedules=[_nightly(jobs[0], settings)],
+        sensors=_watchers(settings, jobs),
+        loggers=dict(loggers) if loggers else None,
     )
+
+
+def _nightly(job: dg.JobDefinition, settings: Settings) -> dg.ScheduleDefinition:
+    try:
+        return nightly_pexels_collection(job, settings.curation(), settings.schedule)
+    except dg.DagsterInvalidDefinitionError as error:
+        raise ConfigError(
+            f"Reading schedule.cron: {settings.schedule.cron!r} is no cron line. It has five "
+            "fields, minute hour day month weekday: `0 2 * * *` is every night at two."
+        ) from error
+
+
+def _watchers(settings: Settings, jobs: Sequence[dg.JobDefinition]) -> list[dg.SensorDefinition]:
+    sensors = release_sensors(lambda: used_instance(settings), jobs)
+    if settings.on == "aws":
+        sensors.append(reaper_sensor(lambda: aws_instance(settings)))
+    return sensors
 
 
 def local_resources(settings: Settings) -> dict[str, object]:
@@ -173,9 +196,8 @@ def used_instance(settings: Settings) -> Instances:
 
 
 def _aws_session(settings: Settings) -> AwsSession:
-    aws = settings.aws
     demand_boto3("Using AWS (on: aws)")
-    return AwsSession(AwsAccess(aws.region, aws.profile, endpoint_urls=aws.endpoints))
+    return aws_session(settings)
 
 
 def _aws_commands(settings: Settings, session: AwsSession, output: ObjectStore) -> "SsmCommands":

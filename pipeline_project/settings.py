@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from pipeline_project.adapters.addresses import as_text, is_text, shown
 from pipeline_project.core.config import AwsConfig, CurationConfig
+from pipeline_project.core.schedule_config import ScheduleConfig
 from pipeline_project.errors import ConfigError
 
 CONFIG_FILE = "pipeline.yaml"
@@ -63,6 +64,7 @@ class Settings(CurationConfig, BaseSettings):
 
     on: Literal["local", "aws"] = Field(default="local", description="Where the work is done.")
     aws: AwsConfig = Field(default_factory=AwsConfig)
+    schedule: ScheduleConfig = Field(default_factory=ScheduleConfig)
     home: Path = Field(default=Path(".pipeline"), description="State of this installation.")
     pexels_api_key: SecretStr | None = Field(
         None, validation_alias="PEXELS_API_KEY", description="Key for `pexels:` sources."
