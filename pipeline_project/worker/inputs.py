@@ -23,6 +23,7 @@ from pipeline_project.worker.identify import KnownMedia
 from pipeline_project.worker.sidecars import Sidecars, frame_number
 
 _SHARPNESS = "laplacian_variance"
+_LIGHTLY_BARE = frozenset(lightly_measures.NAMES)
 _LIGHTLY = frozenset(lightly_measures.PREFIX + name for name in lightly_measures.NAMES)
 
 
@@ -81,6 +82,63 @@ class PoolInputs:
     sequence_of: Sequence[str] = ()
 
 
+def check_supported(config: SelectionConfig, sequence_length: int) -> None:
+    """Refuse what the worker cannot carry out, before any file is looked at.
+
+    Raises:
+        ConfigError: names it.
+    """
+    asked = {
+        "lightly_path_regex (use `include`)": config.lightly_path_regex,
+        "auto_tasks": config.auto_tasks,
+        "EMBEDDINGS with a task, which are of objects": config.needs().objects,
+    }
+    refused = [name for name, value in asked.items() if value]
+    if refused:
+        raise ConfigError(
+            f"Reading the selection configuration: {'; '.join(refused)}: only the Lightly service "
+            "does this (`service: lightly`). Leave it out."
+        )
+    if config.n_samples is not None and config.n_samples % sequence_length:
+        raise ConfigError(
+            f"Picking sequences of {sequence_length} frames: n_samples {config.n_samples} is no "
+            f"multiple of constraints.selected_sequence_length {sequence_length}. It counts "
+            f"frames; take {-(-config.n_samples // sequence_length) * sequence_length}."
+        )
+
+
+def check_inputs(config: SelectionConfig, sidecars: Sidecars) -> None:
+    """Make sure that everything a configuration looks at is known.
+
+    Raises:
+        ConfigError: an unknown key or score; the message lists those that are known.
+    """
+    needs = config.needs()
+    for key in sorted(needs.metadata):
+        bare = key.removeprefix(lightly_measures.PREFIX)
+        if sidecars.table_of(key) is None and not (key in MEASURES or bare in _LIGHTLY_BARE):
+            own = [each for table in sidecars.tables for each in table.kinds]
+            known = "; ".join(
+                f"{what}: {', '.join(sorted(keys)) or 'none'}"
+                for what, keys in (
+                    ("in metadata.csv, metadata.path_pattern and .lightly/metadata", own),
+                    ("measures", MEASURES),
+                    ("Lightly's", _LIGHTLY),
+                )
+            )
+            raise ConfigError(
+                f"Reading the selection configuration: METADATA has no key {key!r}. Known keys "
+                f"{known}."
+            )
+    for task, name in sorted(needs.scores):
+        allowed = score_names(sidecars.tasks[task])
+        if name not in allowed:
+            raise ConfigError(
+                f"Reading the selection configuration: SCORES of task {task!r} has no score "
+                f"{name!r}; allowed: {', '.join(allowed)}."
+            )
+
+
 def read_frames(lake: Lake, frame_ids: Sequence[str], media: Sequence[KnownMedia]) -> Frames:
     """Look up frames, in their order; files that are not in `media` are looked up too."""
     columns = ["frame_id", "media_sha256", "timestamp_s", "width_px", "height_px"]
@@ -110,23 +168,10 @@ def read_inputs(
     """Bring together what a configuration looks at.
 
     Raises:
-        ConfigError: an unknown key, task, score or tag; the message lists those that are known.
+        ConfigError: see `check_inputs`; or a tag of SIMILARITY is unknown.
     """
+    check_inputs(config, sidecars)
     needs = config.needs()
-    refused = [
-        name
-        for name, asked in (
-            ("lightly_path_regex (use `include`)", config.lightly_path_regex),
-            ("auto_tasks", config.auto_tasks),
-            ("EMBEDDINGS with a task, which are of objects", needs.objects),
-        )
-        if asked
-    ]
-    if refused:
-        raise ConfigError(
-            f"Reading the selection configuration: {'; '.join(refused)}: only the Lightly service "
-            "does this (`service: lightly`). Leave it out."
-        )
     classes = {
         rule.input.key
         for rule in config.strategies
@@ -141,12 +186,6 @@ def read_inputs(
     }
     scores: dict[str, dict[str, Column]] = {}
     for task, name in sorted(needs.scores):
-        allowed = score_names(sidecars.tasks[task])
-        if name not in allowed:
-            raise ConfigError(
-                f"Reading the selection configuration: SCORES of task {task!r} has no score "
-                f"{name!r}; allowed: {', '.join(allowed)}."
-            )
         scores.setdefault(task, {})[name] = score(name, predicted[task])
     return PoolInputs(
         metadata={
@@ -179,19 +218,6 @@ def _metadata(lake: Lake, frames: Frames, key: str, sidecars: Sidecars, *, as_te
     if key in MEASURES:
         return _measure(lake, frames, key)
     name = key.removeprefix(lightly_measures.PREFIX)
-    if name not in lightly_measures.NAMES:
-        own = [each for table in sidecars.tables for each in table.kinds]
-        known = "; ".join(
-            f"{what}: {', '.join(sorted(keys)) or 'none'}"
-            for what, keys in (
-                ("in metadata.csv, metadata.path_pattern and .lightly/metadata", own),
-                ("measures", MEASURES),
-                ("Lightly's", _LIGHTLY),
-            )
-        )
-        raise ConfigError(
-            f"Reading the selection configuration: METADATA has no key {key!r}. Known keys {known}."
-        )
     if name == lightly_measures.SHARPNESS:
         return _measure(lake, frames, _SHARPNESS)
     if name == "sizeInBytes":

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pipeline_project.core.records import MediaRef
 from pipeline_project.core.selection.config import parse_selection_config
 from pipeline_project.core.video.sampling import expected_frames
+from pipeline_project.worker.beside import Beside
 from pipeline_project.worker.checkpoints import Checkpoints
 from pipeline_project.worker.frames import FrameProgress, FrameStages, FrameTask
 from pipeline_project.worker.identify import Identified, KnownMedia, identify
+from pipeline_project.worker.inputs import check_supported
 from pipeline_project.worker.ledger import Row, read_states
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.reclassify import FILES_PER_READ, reclassify
@@ -55,7 +57,9 @@ def run(request: WorkerRequest, refs: Iterable[MediaRef], parts: Parts) -> Worke
     """
     started = time.perf_counter()
     config = request.config
-    parse_selection_config(config.selection)  # before hours of decoding, not after
+    # What cannot be carried out is told before hours of decoding, not after.
+    length = config.constraints.selected_sequence_length
+    check_supported(parse_selection_config(config.selection), length)
     stages = Stages(config, parts.classifier.sha256, parts.embedder.space)
     checkpoints = Checkpoints(
         parts.lake, run_id=request.run_id, interval_s=config.limits.checkpoint_s
@@ -63,6 +67,7 @@ def run(request: WorkerRequest, refs: Iterable[MediaRef], parts: Parts) -> Worke
     try:
         found = _identify(request, refs, parts, checkpoints)
         probed = time.perf_counter() - started
+        Beside(parts, config).check(found.media)
         keys = {each.sha256: stages.keys(each.sha256, each.info.kind) for each in found.media}
         looked = _look(found.media, keys, stages, parts, checkpoints, request.run_id)
     finally:  # also when interrupted: finished files are kept

@@ -13,6 +13,7 @@ from pipeline_project.core.selection.config import parse_selection_config
 from pipeline_project.core.selection.decisions import Review
 from pipeline_project.core.selection.near_duplicates import MAX_HAMMING_BITS
 from pipeline_project.errors import StoreConflict, StoreError, TransientError
+from pipeline_project.worker.beside import Beside
 from pipeline_project.worker.candidates import Candidates, Exclusion, gather, judge
 from pipeline_project.worker.checkpoints import Checkpoints
 from pipeline_project.worker.datapool import (
@@ -24,7 +25,6 @@ from pipeline_project.worker.datapool import (
 )
 from pipeline_project.worker.frames import embeddings_of
 from pipeline_project.worker.identify import KnownMedia
-from pipeline_project.worker.inputs import PoolInputs, read_frames, read_inputs
 from pipeline_project.worker.ledger import Row, Rows
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.pool_edits import PoolEdit, read_edits
@@ -40,7 +40,7 @@ from pipeline_project.worker.reviewing import (
 )
 from pipeline_project.worker.selecting import Selected, pick
 from pipeline_project.worker.selection_rows import selection_rows, selection_set_row
-from pipeline_project.worker.sidecars import SidecarReader, Sidecars, root_of
+from pipeline_project.worker.sidecars import Sidecars
 from pipeline_project.worker.stages import SET_STAGES, VERSIONS, FrameKeys
 from pipeline_project.worker.turns import Turns
 from pipeline_project.worker.write_stage import WriteStage, file_names
@@ -58,21 +58,6 @@ class SelectionFacts:
     counts: dict[str, float]
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What lies beside the media, and what of it decides the selection."""
-
-    sidecars: Sidecars
-    content: dict[str, object] = field(default_factory=dict)
-
-    @property
-    def deciding(self) -> dict[str, object]:
-        """For the settings that decide; its hash, as it may be long."""
-        if not self.content:
-            return {}
-        return {"beside_the_media": hash_of_names([canonical_json(self.content)])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +100,8 @@ class SelectionStage:
         turns = Turns(self.parts.store, self.config.dataset)
         turn, earlier = turns.next(self._earlier)
         edits = self._edits()
-        known = self._sidecars(media, keys)
+        beside = Beside(self.parts, self.config)
+        known = beside.read(media, keys)
         deciding = {**self._deciding(), **known.deciding}
         contents = hash_of_names(members)
         review = read_review(self.parts.lake, self.config.dataset)
@@ -185,7 +171,8 @@ class SelectionStage:
         candidates = gather(self.parts.lake, considered, wanted, embeddings)
         judgement = judge(candidates, considered, self.config.quality)
         judgement.exclusions += excluded(candidates, revision.review)
-        inputs = self._inputs(candidates, pool, media, sidecars)
+        beside = Beside(self.parts, self.config)
+        inputs = beside.inputs(candidates, pool, media, keys, sidecars)
         inputs = with_labels(inputs, candidates, pool, revision.review)
         space = self.parts.embedder.space
         demands, unmet = demands_of(candidates, revision, pool, self.parts.lake, embeddings)
@@ -229,50 +216,6 @@ class SelectionStage:
         """Edits of the past; nobody asks for them where the past does not matter."""
         enabled = self.config.datapool.enabled
         return read_edits(self.parts.lake, self.config.dataset) if enabled else []
-
-    def _sidecars(self, media: Sequence[KnownMedia], keys: dict[str, FrameKeys]) -> _Known:
-        """Read what lies beside the media, as far as the configuration looks at it."""
-        needs = parse_selection_config(self.config.selection).needs()
-        wanted = needs.metadata
-        tasks = {task for task, _ in needs.scores | needs.predictions}
-        given = self.config.metadata
-        if not (wanted or tasks or given.csv or given.path_pattern) or not media:
-            return _Known(Sidecars())
-        frames = self.parts.lake.read(
-            TABLES["frames"],
-            columns=["frame_id"],
-            where=("datum_key", {keys[each.sha256].sample for each in media}),
-        )
-        places = read_frames(self.parts.lake, frames["frame_id"].to_pylist(), media)
-        reader = SidecarReader(
-            config=given,
-            fetch=self.parts.fetch,
-            root=root_of(media[0].ref),
-            frames={
-                **{each.ref.name: [] for each in media},
-                **places.numbers_by_file(),
-            },
-            media={each.ref.name: each for each in media},
-        )
-        sidecars = reader.read(wanted, tasks)
-        return _Known(sidecars, sidecars.content(wanted))
-
-    def _inputs(
-        self,
-        candidates: Candidates,
-        pool: Datapool,
-        media: Sequence[KnownMedia],
-        sidecars: Sidecars,
-    ) -> PoolInputs:
-        names = [*candidates.frame_id, *pool.frame_ids]
-        frames = read_frames(self.parts.lake, names, media)
-        return read_inputs(
-            self.parts.lake,
-            frames,
-            parse_selection_config(self.config.selection),
-            sidecars,
-            embeddings_of(self.parts.embedder),
-        )
 
     def _discard(self, selection_id: str, turns: Turns, turn: int) -> None:
         """Remove what a selection left that will not be recorded, as far as possible."""

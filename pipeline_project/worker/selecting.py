@@ -225,17 +225,7 @@ def _sequences(
 
 
 def _per_sequence(selection: SelectionConfig, length: int, frames: int) -> SelectionConfig:
-    """The configuration with sequences for samples.
-
-    Raises:
-        ConfigError: the number of samples is no whole number of sequences.
-    """
-    if selection.n_samples is not None and selection.n_samples % length:
-        raise ConfigError(
-            f"Picking sequences of {length} frames: n_samples {selection.n_samples} is no multiple "
-            f"of constraints.selected_sequence_length {length}. It counts frames; take "
-            f"{selection.n_samples // length * length or length}."
-        )
+    """The configuration with sequences for samples; a part of one becomes a whole one."""
     wanted = -(-selection.samples_of(frames) // length)
     return selection.model_copy(update={"n_samples": max(1, wanted), "proportion_samples": None})
 

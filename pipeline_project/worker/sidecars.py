@@ -93,12 +93,15 @@ class SidecarReader:
     frames: Mapping[str, Sequence[int]]
     media: Mapping[str, KnownMedia]
 
-    def read(self, keys: Collection[str], tasks: Collection[str]) -> Sidecars:
+    def read(
+        self, keys: Collection[str], tasks: Collection[str], *, early: bool = False
+    ) -> Sidecars:
         """Read what strategies want.
 
         Args:
             keys: of METADATA, among them those that we measure ourselves.
             tasks: of SCORES and PREDICTIONS.
+            early: frames of videos are not known yet, so nothing of them is missed.
 
         Raises:
             ConfigError: a file is malformed, or does not hold what is wanted of it.
@@ -118,7 +121,7 @@ class SidecarReader:
         if any(found.table_of(key) is None for key in keys):
             found.tables += self._lightly_metadata(keys)
         if tasks:
-            self._lightly_predictions(tasks, found)
+            self._lightly_predictions(tasks, found, early=early)
         return found
 
     def _lightly_metadata(self, keys: Collection[str]) -> list[MetadataTable]:
@@ -142,7 +145,9 @@ class SidecarReader:
             table = replace(table, files=files, frames=frames)
         return [table]
 
-    def _lightly_predictions(self, wanted: Collection[str], found: Sidecars) -> None:
+    def _lightly_predictions(
+        self, wanted: Collection[str], found: Sidecars, *, early: bool
+    ) -> None:
         folder = f"{self.config.lightly_dir}/predictions"
         listed = self._bytes(self._address(f"{folder}/tasks.json"))
         tasks = [] if listed is None else parse_tasks(listed, f"{folder}/tasks.json")
@@ -159,23 +164,23 @@ class SidecarReader:
                 raise ConfigError(f"Reading {place}: there is none; every task needs one.")
             schema = parse_task_schema(schema_bytes, place, task)
             found.tasks[task] = schema
-            found.predictions[task] = self._of_task(f"{folder}/{task}", schema)
+            predictions = self._of_task(f"{folder}/{task}", schema)
+            if not predictions and not early:
+                raise ConfigError(
+                    f"Reading the predictions in {folder}/{task} below {self.root}: there is no "
+                    "file of any frame of this run. Images have `<path>.json`, frames of videos "
+                    "`<path>-<number>-<suffix>.json`."
+                )
+            found.predictions[task] = predictions
 
     def _of_task(self, folder: str, schema: TaskSchema) -> dict[FramePlace, tuple[Prediction, ...]]:
         def parse(data: bytes, origin: str) -> tuple[Prediction, ...]:
             return parse_predictions(data, origin, schema)
 
         stills = [name for name in self.frames if self._is_still(name)]
-        found = {
+        return {
             (name, 0): each for name, each in self._of_files(folder, parse, stills).items()
         } | self._of_frames(folder, parse)
-        if not found:
-            raise ConfigError(
-                f"Reading the predictions in {folder} below {self.root}: there is no file of any "
-                "frame of this run. Images have `<path>.json`, frames of videos "
-                "`<path>-<number>-<suffix>.json`."
-            )
-        return found
 
     def _of_files(
         self,

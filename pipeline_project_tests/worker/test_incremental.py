@@ -276,7 +276,8 @@ def test_a_changed_embedder_embeds_again_into_a_table_of_its_own(house):
 
     again = house.run(parts=other)
     assert done(again) == {"embed": 3}
-    assert again.counts["pool"] == 0  # vectors of two spaces cannot be compared
+    assert again.counts["pool"] == 3  # the earlier picks, by their vectors in the new space
+    assert {row["kind"] for row in house.rows("duplicates")} == {"earlier pick"}
 
 
 def test_a_failed_file_waits_for_other_code_and_is_still_reported(house, version):

@@ -101,6 +101,16 @@ def test_a_changed_table_selects_anew_and_the_same_one_does_not(house):
     assert (names(house, first), names(house, second)) == (["cam1/1.png"], ["cam0/0.png"])
 
 
+def test_earlier_picks_count_where_picks_are_balanced(house):
+    balance = metadata("camera", "BALANCE", target={"cam0": 0.5, "cam1": 0.5})
+    given = {"metadata": {"path_pattern": "^(?P<camera>[^/]+)/"}}
+    first = [ref for ref in house.listing() if ref.name in ("cam0/0.png", "cam0/2.png")]
+    house.run(first, selection={"n_samples": 2}, **given)
+    others = [ref for ref in house.listing() if ref not in first]
+    second = house.run(others, selection={"n_samples": 2, "strategies": [balance]}, **given)
+    assert all(name.startswith("cam1/") for name in names(house, second))
+
+
 def test_measures_and_lightlys_names_are_keys(house):
     keys = ["laplacian_variance", "lightly.sharpness", "lightly.sizeInBytes", "width"]
     keys += ["lightly.meanRed", "lightly.contrast", "lightly.snr", "lightly.uniformRowRatio"]
@@ -223,6 +233,8 @@ def test_what_is_not_there_is_refused_and_what_is_known_is_listed(house, setting
         house.run(**settings)
     assert said in str(error.value)
     assert house.rows("selection_sets") == [] and not list(house.store.list("output"))
+    if "no dataset of this name" not in said:  # told before any frame is looked at
+        assert house.rows("frames") == []
 
 
 def test_an_unknown_key_lists_every_known_one(house):
