@@ -25,8 +25,9 @@ def own_account(tmp_path):
 
 
 @pytest.fixture
-def sts(own_account):
+def sts(own_account, tmp_path, monkeypatch):
     """A server for STS that notes what is asked of it."""
+    monkeypatch.setenv("MOTO_RECORDER_FILEPATH", str(tmp_path / "asked"))
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -86,15 +87,13 @@ def _asked(server: str) -> list[str]:
 @contextlib.contextmanager
 def _later(by: timedelta):
     """botocore's clock goes ahead."""
-    from botocore.credentials import RefreshableCredentials
+    from botocore import credentials
 
-    left = RefreshableCredentials._seconds_remaining
+    kind, now = credentials.RefreshableCredentials, credentials._local_now
+    left = kind._seconds_remaining
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            RefreshableCredentials,
-            "_seconds_remaining",
-            lambda self: left(self) - by.total_seconds(),
-        )
+        patch.setattr(credentials, "_local_now", lambda: now() + by)
+        patch.setattr(kind, "_seconds_remaining", lambda self: left(self) - by.total_seconds())
         yield
 
 
