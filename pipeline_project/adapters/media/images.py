@@ -167,10 +167,12 @@ class OpenImage:
 def _decode_jpeg(data: bytes, colours: str) -> Pixels | None:
     """Decode a whole JPEG, shape (height, width, channels); None where OpenCV should try.
 
-    That is what has more than one brightness and two colours (CMYK), and whatever is damaged:
-    so it is OpenCV that says which damage is too much.
+    That is what holds inks instead of light (CMYK), which the two mix differently, and whatever
+    is damaged: so it is OpenCV that says which damage is too much.
     """
     try:
+        if simplejpeg.decode_jpeg_header(data)[2] not in ("Gray", "YCbCr", "RGB"):
+            return None
         return np.asarray(simplejpeg.decode_jpeg(data, colours), np.uint8)
     except ValueError:
         return None
