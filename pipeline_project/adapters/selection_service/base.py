@@ -42,7 +42,11 @@ class SelectionService(Protocol):
     """Schedules one selection over what a run uploaded or listed."""
 
     def check(self, config: CurationConfig) -> list[str]:
-        """Say what would keep a run from being selected here; nothing is started. Empty is good."""
+        """Say what would keep a run from being selected here; nothing is started. Empty is good.
+
+        Raises:
+            TransientError: the service does not answer.
+        """
         ...
 
     def ensure_worker(self, config: CurationConfig, *, timeout_s: float, label: str) -> str:

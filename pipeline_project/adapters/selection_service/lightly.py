@@ -87,11 +87,15 @@ class LightlySelectionService:
         self._followed: dict[str, _Followed] = {}
 
     def check(self, config: CurationConfig) -> list[str]:
-        """Say what would keep a run from being scheduled; asks the service once."""
+        """Say what would keep a run from being scheduled; asks the service once.
+
+        Raises:
+            TransientError: the service does not answer, which is no fault of the configuration.
+        """
         try:
             make_plan(config, self._store.root)
             self._api.try_token()
-        except PipelineError as error:
+        except (ConfigError, PermanentError) as error:
             return [str(error).rstrip(".")]
         return []
 

@@ -318,9 +318,12 @@ class LightlyApi:
                     "or newer, which has none. Install it with "
                     "`pip install 'pipeline-project[lightly]'`."
                 ) from error
-            self._made = self._call.once(
+            made: Any = self._call.once(
                 "opening the Lightly client", lambda: ApiWorkflowClient(token=self._token)
             )
+            # We try again ourselves: its HTTP library would do so too, and log each time.
+            made.api_client.rest_client.pool_manager.connection_pool_kw["retries"] = False
+            self._made = made
         return self._made
 
 

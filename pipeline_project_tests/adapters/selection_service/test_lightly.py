@@ -15,7 +15,13 @@ from pipeline_project.adapters.selection_service.embedded import EmbeddedSelecti
 from pipeline_project.adapters.selection_service.lightly import LightlySelectionService
 from pipeline_project.adapters.selection_service.lightly_api import LightlyApi
 from pipeline_project.core.config import CurationConfig
-from pipeline_project.errors import ConfigError, PermanentError, RemoteFailed, RemoteTimedOut
+from pipeline_project.errors import (
+    ConfigError,
+    PermanentError,
+    RemoteFailed,
+    RemoteTimedOut,
+    TransientError,
+)
 from pipeline_project_tests.contracts.commands import wait_for
 from pipeline_project_tests.contracts.selection_service import SelectionServiceContract
 from pipeline_project_tests.stand_ins.http import Answer
@@ -329,6 +335,12 @@ def test_a_wrong_token_is_found_before_anything_starts(cloud, store, commands):
     (problem,) = service.check(config())
     assert "HTTP 401, the token is refused. Check LIGHTLY_TOKEN" in problem
     assert "nobodystoken1" not in problem
+
+
+def test_a_service_that_does_not_answer_is_no_fault_of_the_configuration(service, cloud):
+    cloud.faults = [("GET", "/docker/worker", Answer(503))]
+    with pytest.raises(TransientError, match="HTTP 503"):
+        service.check(config())
 
 
 def test_a_good_configuration_has_no_problem(service):
