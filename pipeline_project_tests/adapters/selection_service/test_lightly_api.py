@@ -185,7 +185,11 @@ def test_a_token_that_cannot_be_one_is_refused_and_not_shown(token):
 
 
 def test_the_token_is_in_no_error_and_no_log_whatever_goes_wrong(service, monkeypatch, caplog):
+    api = LightlyApi(TOKEN, sleep=lambda s: None)
+    api.try_token()
+    # After the client is made: it sets the levels of these loggers itself.
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="urllib3")
     # Dagster, where another test has used it, disables the loggers that it finds.
     monkeypatch.setattr(logging.getLogger("urllib3.connectionpool"), "disabled", False)
     told = []
@@ -193,7 +197,7 @@ def test_the_token_is_in_no_error_and_no_log_whatever_goes_wrong(service, monkey
         service.faults = [
             ("GET", "/docker/worker", json_answer({"error": f"bad token={TOKEN}"}, 422))
         ]
-        LightlyApi(TOKEN, sleep=lambda s: None).try_token()
+        api.try_token()
     told += traceback.format_exception(caught.value)
     monkeypatch.setenv("LIGHTLY_SERVER_LOCATION", "http://127.0.0.1:1")
     with pytest.raises(TransientError, match="no answer from the Lightly service") as caught:

@@ -66,6 +66,21 @@ def test_a_file_whose_version_is_not_known_is_fetched_from_its_beginning(
     assert ranges(api) == [None, None]
 
 
+def test_a_part_that_stops_before_the_end_it_names_is_gone_on_with(api, url, tmp_path):
+    true, whole = api.server.answer, api.content(1)
+
+    def answer(request):
+        given = true(request)
+        if given.status == 206 and len(api.server.asked) == 2:
+            given.body = given.body[:50_000]  # less than its Content-Range promises
+        return given
+
+    api.server.answer = answer
+    api.file_faults = [api.cut(100_000)]
+    assert download(api, url, tmp_path / "v.mp4") == whole
+    assert len(api.server.asked) == 3
+
+
 def test_a_download_that_never_comes_whole_is_told(api, url, tmp_path):
     api.file_faults = [api.cut(100_000)] + [Answer(503)] * 9
     with pytest.raises(TransientError, match="HTTP 503"):
