@@ -9,50 +9,35 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from pipeline_project.cli.aws_checks import aws_findings
+from pipeline_project.cli.findings import Finding, look
 from pipeline_project.errors import ConfigError, PermanentError
 
 if TYPE_CHECKING:
     from pipeline_project.settings import Settings
 
-Status = Literal["ok", "info", "fail"]
 MODEL_SHA256 = "6ccf49f0bfc796b00d8e16f00b2cba3c5e5a39d6b360969877a406a3f85b6d14"
 LEAST_FREE_BYTES = 500_000_000
 _PYTHONS = ((3, 11), (3, 14))
 _REINSTALL = "install the project again: python -m pip install --force-reinstall pipeline-project"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check came to.
-
-    Attributes:
-        check: what was looked at.
-        status: `ok`; `info`, where nothing is wrong either way; `fail`.
-        detail: what was seen.
-        fix: what to do; empty unless it failed.
-    """
-
-    check: str
-    status: Status
-    detail: str
-    fix: str = ""
-
-
-def findings(config_file: Path | None, home: Path | None) -> Iterator[Finding]:
+def findings(
+    config_file: Path | None, home: Path | None, *, aws: bool = False
+) -> Iterator[Finding]:
     """Run all checks, one after the other; a check that fails never ends the others."""
     from pipeline_project.settings import load_settings
 
-    yield _look("python", _python, "use Python 3.11, 3.12 or 3.13")
+    yield look("python", _python, "use Python 3.11, 3.12 or 3.13")
     flags = {"home": home} if home is not None else None
     settings: list[Settings] = []
-    yield _look(
+    yield look(
         "settings",
         lambda: _settings(settings, load_settings(config_file, flags), config_file),
         "correct what is named; `pipeline init` writes a file with every setting explained",
@@ -60,24 +45,17 @@ def findings(config_file: Path | None, home: Path | None) -> Iterator[Finding]:
     if settings:
         found = settings[0]
         elsewhere = "give it write permission and space, or choose another by --home"
-        yield _look("home", lambda: _home(found), elsewhere)
-        yield _look("dagster", lambda: _dagster(found), elsewhere)
+        yield look("home", lambda: _home(found), elsewhere)
+        yield look("dagster", lambda: _dagster(found), elsewhere)
         yield _pexels(found)
-    yield _look("classifier", _classifier, _REINSTALL)
-    yield _look("embedding model", _model, _REINSTALL)
-    yield _look("images", _images, _REINSTALL)
-    yield _look("video", _video, _REINSTALL)
-    yield _look("tables", _tables, "free space in the folder for temporary files (TMPDIR)")
+    yield look("classifier", _classifier, _REINSTALL)
+    yield look("embedding model", _model, _REINSTALL)
+    yield look("images", _images, _REINSTALL)
+    yield look("video", _video, _REINSTALL)
+    yield look("tables", _tables, "free space in the folder for temporary files (TMPDIR)")
     yield _lightly()
-
-
-def _look(check: str, look: Callable[[], str], fix: str) -> Finding:
-    try:
-        return Finding(check, "ok", look())
-    except Exception as error:  # noqa: BLE001 - whatever is wrong is this check's finding
-        about = str(error) or "no reason given"
-        named = isinstance(error, (ConfigError, PermanentError))
-        return Finding(check, "fail", about if named else f"{type(error).__name__}: {about}", fix)
+    if aws and settings:
+        yield from aws_findings(settings[0])
 
 
 def _python() -> str:
@@ -91,8 +69,6 @@ def _settings(found: "list[Settings]", settings: "Settings", config_file: Path |
     from pipeline_project.settings import CONFIG_FILE
 
     found.append(settings)
-    if settings.on == "aws":
-        raise ConfigError("on: aws asks for AWS, which this version does not have; set it to local")
     if settings.service == "worker":
         parse_selection_config(settings.selection)
     path = config_file or (Path(CONFIG_FILE) if Path(CONFIG_FILE).is_file() else None)
@@ -146,7 +122,7 @@ def _classifier() -> str:
     from pipeline_project.core.quality.classifier import classifier
 
     judge = classifier("talk")
-    return f"{judge.name} {judge.version}, parameters {judge.sha256[:12]}"
+    return f"{judge.name}, parameters {judge.sha256[:12]}"
 
 
 def _model() -> str:

@@ -47,11 +47,5 @@ def test_a_key_is_seen_but_never_shown(pipeline, monkeypatch):
     assert "s3cret-key" not in answer.out + answer.err
 
 
-def test_aws_is_said_to_be_missing(pipeline):
-    answer = pipeline("doctor", "--aws", "--json")
-    assert (answer.code, answer.out) == (2, "")
-    assert "no AWS parts" in answer.err
-
-
 def test_the_expected_hash_is_that_of_the_shipped_model():
     assert Lite0Embedder().space.weights_sha256 == MODEL_SHA256
