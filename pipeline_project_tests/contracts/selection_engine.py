@@ -85,6 +85,13 @@ class SelectionEngineContract:
         expected = farthest(held.embeddings, 43, first=[7, 12, 100])[3:]
         assert self.picks(held, 40, rule(EMBEDDINGS, "DIVERSITY")) == expected
 
+    def test_what_was_picked_before_counts_in_every_objective(self):
+        held = pool(preselected=[7, 12, 100])
+        rules = [rule(EMBEDDINGS, "DIVERSITY"), rule(metadata("sharpness"), "WEIGHTS")]
+        factors = spreads(held.embeddings, 1.0), sums(held.metadata["sharpness"], 1.0)
+        expected = product(43, *factors, first=[7, 12, 100])[3:]
+        assert self.picks(held, 40, *rules) == expected
+
     def test_a_row_picked_before_may_be_named_twice(self):
         twice = self.picks(pool(preselected=[7, 7, 12]), 20, rule(EMBEDDINGS, "DIVERSITY"))
         assert twice == self.picks(pool(preselected=[7, 12]), 20, rule(EMBEDDINGS, "DIVERSITY"))
@@ -283,9 +290,9 @@ def typicality(rows: np.ndarray, few: int) -> np.ndarray:
     return np.exp(-nearest / nearest.mean()).mean(axis=1)
 
 
-def product(n: int, *factors: Any) -> list[int]:
+def product(n: int, *factors: Any, first: list[int] | None = None) -> list[int]:
     """The greedy maximum of a product; a factor gives each row's logarithm after some picks."""
-    picked: list[int] = []
+    picked = list(first or [])
     while len(picked) < n:
         gain = sum(factor(picked) for factor in factors)
         gain[picked] = -np.inf

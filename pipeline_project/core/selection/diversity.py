@@ -1,5 +1,7 @@
 """DIVERSITY as one objective among others: of rows, or of the objects that rows hold."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from typing_extensions import override
 
@@ -11,6 +13,8 @@ _FARTHEST = 4.0  # squared: two unit vectors that point away from each other
 _LEAST = 1e-12  # stands for 0 where a logarithm is taken
 _FOLDED_AT_ONCE = 64  # picks that some rows have not seen: few, so that settling stays cheap
 _BLOCK_ROWS = 2048
+_PICKS_AT_ONCE = 4096
+_EARLIER_AT_ONCE = 512
 _NEAR = 1e-5  # squared distances below are given by differences
 
 
@@ -80,10 +84,19 @@ class Diversity(Objective):
         self._picks[self._count] = vector
         self._count += 1
         if self._power < 0 or self._count - self._everywhere >= _FOLDED_AT_ONCE:
-            for at in range(0, len(self._rows), _BLOCK_ROWS):
-                block = slice(at, at + _BLOCK_ROWS)
-                self._look(block, self._rows[block])
-            self._everywhere = self._count
+            self._fold()
+
+    @override
+    def begin(self, rows: Sequence[int]) -> None:
+        picks = np.ascontiguousarray(self._rows[np.asarray(rows, np.intp)])
+        self._picks[: len(picks)] = picks
+        self._count = len(picks)
+        for at in range(0, len(picks) if len(picks) > 1 else 0, _EARLIER_AT_ONCE):
+            cosine = picks[at : at + _EARLIER_AT_ONCE] @ picks.T
+            cosine[np.arange(len(cosine)), np.arange(at, at + len(cosine))] = -1
+            square = np.maximum(0.0, 2.0 - 2.0 * cosine.max(axis=1).astype(np.float64))
+            self._apart[at : at + len(square)] = square
+        self._fold()
 
     @override
     def refuses(self, row: int) -> StoppedBy | None:
@@ -96,12 +109,21 @@ class Diversity(Objective):
     def finished(self) -> StoppedBy | None:
         return None
 
+    def _fold(self) -> None:
+        """Compare all rows with the picks that they have not seen."""
+        for at in range(0, len(self._rows), _BLOCK_ROWS):
+            block = slice(at, at + _BLOCK_ROWS)
+            self._look(block, self._rows[block])
+        self._everywhere = self._count
+
     def _look(self, rows: Rows | slice, vectors: Vectors) -> None:
-        """Compare rows with the picks that some of them have not seen."""
+        """Compare some rows with the picks that some of them have not seen."""
         since = int(self._seen[rows].min())
-        cosine = (vectors @ self._picks[since : self._count].T).max(axis=1)
-        square = np.maximum(0.0, 2.0 - 2.0 * cosine.astype(np.float64))
-        self._square[rows] = np.minimum(self._square[rows], square)
+        for at in range(since, self._count, _PICKS_AT_ONCE):
+            picks = self._picks[at : min(at + _PICKS_AT_ONCE, self._count)]
+            cosine = (vectors @ picks.T).max(axis=1)
+            square = np.maximum(0.0, 2.0 - 2.0 * cosine.astype(np.float64))
+            self._square[rows] = np.minimum(self._square[rows], square)
         self._seen[rows] = self._count
 
 

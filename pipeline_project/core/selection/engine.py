@@ -188,8 +188,8 @@ class _Selection:
         ground = self._ground
         state = FarthestFirst(vectors, ground.capacity)
         state.close(np.flatnonzero(~ground.candidate).tolist())
+        state.see(before)
         for row in before:
-            state.add(row)
             state.close(self._closed_by(row))
         for row in forced:
             self._note(row, state.add(row), None)
@@ -213,9 +213,8 @@ class _Selection:
         closed: set[int] = set()
         for row in [*before, *forced]:
             closed.update(self._closed_by(row))
-        for row in before:
-            for each in objectives:
-                each.add(row)
+        for each in objectives:
+            each.begin(before)
         for row in forced:
             self._note(row, _distance(objectives, row), None)
             for each in objectives:

@@ -24,6 +24,8 @@ OnPick = Callable[[int, float | None], Iterable[int]]
 Progress = Callable[[int, int], None]
 _Rows = npt.NDArray[np.intp]
 _BLOCK_ROWS = 1024
+_PICKS_AT_ONCE = 4096
+_EXACT_ROWS = 256  # whose distances to all picks are held at once
 _BATCH_LEAST, _BATCH_FIRST, _BATCH_MOST = 128, 1024, 4096
 _CLUSTER_AT = 256  # picks, by when clusters are first tried, and then at 8 times as many
 _CLUSTER_PAYS = 4  # times as many picks must be wanted
@@ -66,6 +68,13 @@ class FarthestFirst:
     def close(self, numbers: Iterable[int]) -> None:
         """Never pick these rows."""
         self._cosine[self._place[np.asarray(list(numbers), np.intp)]] = np.inf
+
+    def see(self, numbers: Iterable[int]) -> None:
+        """Take rows as picked before."""
+        places = self._place[np.asarray(list(numbers), np.intp)]
+        self._picks[self._count : self._count + len(places)] = self._rows[places]
+        self._count += len(places)
+        self._cosine[places] = np.inf
 
     def add(self, number: int) -> float | None:
         """Take a row as picked, whatever its distance; returns that."""
@@ -203,8 +212,9 @@ class FarthestFirst:
         if self._clusters is not None:
             near = self._to_centres[block, since : self._count] > self._reach[block]
             picks = picks[near]
-        if len(picks):
-            np.maximum(cosine, (self._rows[rows] @ picks.T).max(axis=1), out=cosine)
+        for at in range(0, len(picks), _PICKS_AT_ONCE):
+            product = self._rows[rows] @ picks[at : at + _PICKS_AT_ONCE].T
+            np.maximum(cosine, product.max(axis=1), out=cosine)
         if self._clusters is not None:
             self._reach[block] = self._clusters.reach(block, cosine)
         self._seen[block] = self._count
@@ -256,8 +266,8 @@ class FarthestFirst:
         picks = self._picks[: self._count]
         few = min(_CLOSEST, len(picks))
         found = np.empty(len(rows))
-        for at in range(0, len(rows), _BLOCK_ROWS):
-            block = rows[at : at + _BLOCK_ROWS]
+        for at in range(0, len(rows), _EXACT_ROWS):
+            block = rows[at : at + _EXACT_ROWS]
             nearest = np.argpartition(-(block @ picks.T), few - 1, axis=1)[:, :few]
             apart = block[:, None].astype(np.float64) - picks[nearest]
             found[at : at + len(block)] = np.sqrt((apart**2).sum(axis=2)).min(axis=1)

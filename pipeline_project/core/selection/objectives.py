@@ -11,6 +11,7 @@ A selection multiplies them, each to the power of its strength. The formulas wer
 experiment with lightly-mundig 0.1.16, whose picks they reproduce; the contract tests run both.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -44,6 +45,11 @@ class Objective(Protocol):
     def add(self, row: int) -> None:
         """Take a row as picked."""
         ...
+
+    def begin(self, rows: Sequence[int]) -> None:
+        """Take rows as picked before all others."""
+        for row in rows:
+            self.add(row)
 
     def refuses(self, row: int) -> StoppedBy | None:
         """Whether a stopping condition speaks against this row as the next."""

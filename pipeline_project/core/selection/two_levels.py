@@ -84,8 +84,7 @@ def shortlist(
         here = unit_rows(np.asarray(vectors[rows]))
         joined = here if earlier is None else np.concatenate([here, earlier])
         state = FarthestFirst(joined, keep + len(before))
-        for number in range(len(here), len(joined)):
-            state.add(number)
+        state.see(range(len(here), len(joined)))
         picked: list[int] = []
         last = [0.0]
 
