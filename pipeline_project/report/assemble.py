@@ -12,7 +12,7 @@ import yaml
 from pipeline_project import __version__
 from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.core.config import CurationConfig
-from pipeline_project.core.quality.registry import MEASURES
+from pipeline_project.core.quality.registry import MEASURES, SHOWN
 from pipeline_project.report.data import (
     DuplicateGroup,
     EmbeddingMap,
@@ -234,10 +234,12 @@ def _histograms(rows: SelectionRows, config: CurationConfig) -> list[Histogram]:
         if row["outcome"] != "pool"
     }
     found = []
-    for name, measure in MEASURES.items():
+    for name in SHOWN:
+        measure = MEASURES[name]
         values: dict[str, list[float]] = {}
         for frame, what in outcome.items():
-            if name in rows.scores.get(frame, {}):
+            # Null where an earlier version, with fewer measures, looked at the frame.
+            if rows.scores.get(frame, {}).get(name) is not None:
                 values.setdefault(what, []).append(float(str(rows.scores[frame][name])))
         found.append(
             Histogram(

@@ -71,7 +71,9 @@ class SelectionRows:
             thumbnail_jpeg=thumbnails.get(frame_id, b""),
             label=str(label.get("label", "")),
             probabilities={name[2:]: _float(label[name]) for name in PROBABILITIES if label},
-            measures={name: _float(scores[name]) for name in MEASURES if name in scores},
+            measures={
+                name: _float(scores[name]) for name in MEASURES if scores.get(name) is not None
+            },
             width_px=int(str(frame["width_px"])),
             height_px=int(str(frame["height_px"])),
         )

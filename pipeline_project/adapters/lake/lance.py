@@ -72,13 +72,18 @@ class LanceLake:
         if commit is None or dataset is None or (where is not None and not where[1]):
             return empty
         visible = pa.array([each.commit_id for each in self._log.ancestors(commit)], pa.string())
+        # Columns that came with a later version than the table are empty in its older rows.
+        wanted = names
+        names = [name for name in wanted if name in dataset.schema.names]
         try:
             if where is not None and len(where[1]) > _FILTER_VALUES:
-                return _read_many(dataset, table, names, visible, where)
+                return _with_all(_read_many(dataset, table, names, visible, where), empty.schema)
             condition = None if where is None else _condition(*where)
             batches = dataset.to_batches(columns=_with_key(table, names), filter=condition)
             rows = _visible_rows(batches, visible)
-            return _last_of_each_key(rows, table).select(names) if rows is not None else empty
+            if rows is None:
+                return empty
+            return _with_all(_last_of_each_key(rows, table).select(names), empty.schema)
         except (OSError, ValueError) as error:
             raise LakeError(
                 f"Reading table {table.name} at {self.address(table)}: {error}. "
@@ -116,8 +121,11 @@ class LanceLake:
     def append_rows(self, table: Table, rows: pa.Table) -> int:
         """Append rows that already carry their commit; returns the Lance version made."""
         try:
-            if self._open(table) is None:
+            there = self._open(table)
+            if there is None:
                 self._create(table)
+            else:
+                self._widen(there, table)
             dataset = lance.write_dataset(
                 rows, self.address(table), mode="append", storage_options=self._options()
             )
@@ -134,6 +142,19 @@ class LanceLake:
 
     def _options(self) -> dict[str, str] | None:
         return self._storage_options() if self._storage_options else None
+
+    def _widen(self, dataset: lance.LanceDataset, table: Table) -> None:
+        """Add the columns that a table of an older version lacks; no file is rewritten."""
+        lacking = [field for field in table.schema if field.name not in dataset.schema.names]
+        if not lacking:
+            return
+        try:
+            dataset.add_columns(pa.schema([field.with_nullable(True) for field in lacking]))
+        except (OSError, ValueError):
+            # Somebody else may have added them first.
+            there = self._open(table)
+            if there is None or not {field.name for field in lacking} <= set(there.schema.names):
+                raise
 
     def _create(self, table: Table) -> None:
         """Make an empty table; of racing creators one wins, and the others use its table.
@@ -234,6 +255,15 @@ class LanceWriter:
                 schema_version=SCHEMA_VERSION,
             )
         )
+
+
+def _with_all(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Bring rows to these columns; those that they lack are null."""
+    columns = [
+        rows[field.name] if field.name in rows.schema.names else pa.nulls(len(rows), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
 
 
 def _condition(column: str, values: Collection[str]) -> str:

@@ -208,6 +208,16 @@ _ALL = (
 
 MEASURES: Mapping[str, Measure] = MappingProxyType({measure.name: measure for measure in _ALL})
 
+# Those that say most to people, for pages that have not room for all.
+SHOWN = (
+    "laplacian_variance",
+    "sobel_variance",
+    "fft_high_frequency",
+    "mean_luma",
+    "sharpness",
+    "spectral_peak_median",
+)
+
 
 def measure_frame(pixels: Pixels, measures: Collection[str] | None = None) -> dict[str, float]:
     """Take measures of one frame; all values are finite.

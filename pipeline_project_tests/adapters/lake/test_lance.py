@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import lance
 import pyarrow as pa
@@ -182,3 +183,23 @@ class TestLanceLake(LakeContract):
             manifest.write_bytes(b"")
         with pytest.raises(LakeError, match="thumbnails"):
             local_lake(tmp_path / "lake").read(THUMBS)
+
+
+def test_a_table_of_an_older_version_takes_and_shows_new_columns(tmp_path):
+    new = TABLES["scores"]
+    few = [new.schema.field(name) for name in ("frame_id", "datum_key", "mean_luma", "commit_id")]
+    old = replace(new, schema=pa.schema(few, metadata=new.schema.metadata))
+    lake = LanceLake(tmp_path.as_uri(), LocalObjectStore(tmp_path))
+    writer = lake.begin(run_id="old")
+    writer.append(old, [{"frame_id": "a", "datum_key": "k", "mean_luma": 1.0}])
+    writer.commit("old")
+    expected = [{"frame_id": "a", "mean_luma": 1.0, "sharpness": None}]
+    columns = list(expected[0])
+    assert lake.read(new, columns=columns).to_pylist() == expected
+    many = ("frame_id", {"a", *map(str, range(2000))})
+    assert lake.read(new, columns=columns, where=many).to_pylist() == expected
+    writer = lake.begin(run_id="new")
+    writer.append(new, [{"frame_id": "b", "datum_key": "k", "mean_luma": 2.0, "sharpness": 0.5}])
+    writer.commit("new")
+    assert sorted(row["sharpness"] or 0 for row in lake.read(new).to_pylist()) == [0, 0.5]
+    assert lake.read(old, columns=["frame_id"]).num_rows == 2
