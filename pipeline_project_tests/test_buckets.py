@@ -63,6 +63,10 @@ def test_a_bucket_is_curated_into_a_bucket_and_read_once(server, footage, tmp_pa
         given = {**server.environment, "TMPDIR": str(tmp_path / "tmp")}
         (tmp_path / "tmp").mkdir()
         command = ("pipeline", "curate", f"s3://{footage}/footage", "--out", f"s3://{results}/out/")
+        tried = run(tmp_path, *command, "--dry-run", "--json", **given)
+        assert tried.returncode == 0, tried.stderr
+        facts = json.loads(tried.stdout)
+        assert (facts["files"], facts["unread_files"], facts["known_files"]) == (4, 4, 0)
         first = run(tmp_path, *command, **given)
         assert first.returncode == 0, first.stderr
         folder = Path(first.stdout.strip().splitlines()[-1])

@@ -1,12 +1,13 @@
 """`pipeline curate --dry-run`: what would be done.
 
 Files that a run has read before are not opened. Of others the headers are read, and of a video
-one frame is decoded, to learn how it is turned.
+one frame is decoded, to learn how it is turned. Nothing is downloaded from a bucket.
 """
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipeline_project.adapters.addresses import is_bucket
 from pipeline_project.cli.console import print_json, say
 from pipeline_project.errors import ConfigError, MediaError
 
@@ -34,6 +35,12 @@ def dry_run(settings: "Settings", *, as_json: bool) -> None:
         f"{facts['files']} files ({facts['videos']} videos, {facts['images']} images, "
         f"{facts['unusable']} unusable), {facts['ignored']} other files ignored."
     )
+    if facts["unread_files"]:
+        say(
+            f"{facts['unread_files']} of them are new objects of the bucket, "
+            f"{facts['unread_bytes'] / 1e6:,.0f} MB, and were not read for this: the run downloads "
+            "them. The numbers here are of the others."
+        )
     say(f"{facts['video_s']:.0f} s of video; about {facts['frames']} frames to look at.")
     say(
         f"{facts['known_files']} files are known already. The rest takes about "
@@ -74,12 +81,16 @@ def preview(settings: "Settings") -> dict[str, Any]:
     left = _work_left(settings, refs)
     reader = LocalMediaReader()
     facts: dict[str, Any] = dict.fromkeys(
-        ("videos", "images", "unusable", "frames", "known_files"), 0
+        ("videos", "images", "unusable", "frames", "known_files", "unread_files", "unread_bytes"), 0
     )
     video_s = core_s = 0.0
     for ref in refs:
         info, missing = left.get(ref.uri, (None, FRAME_STAGES))
         facts["known_files"] += not missing
+        if ref.uri not in left and is_bucket(ref.uri):  # a look would download all of it
+            facts["unread_files"] += 1
+            facts["unread_bytes"] += ref.size_bytes
+            continue
         try:
             if ref.uri not in left:
                 with source.fetch(ref.uri) as path, reader.open(path) as media:
