@@ -55,7 +55,7 @@ def assemble(
 ) -> ReportData:
     """Assemble the page of one selection and one run."""
     exclusions = _cut_exclusions(rows.exclusions)
-    groups = _groups(rows.duplicates)
+    groups = _groups(rows.duplicates, {str(row["frame_id"]) for row in rows.picks})
     shown_groups = groups[:MAX_GROUPS]
     on_map = _map_sample(rows.candidates)
     shown = {str(row["frame_id"]) for row in [*rows.picks, *exclusions, *on_map]}
@@ -150,8 +150,10 @@ def _cut_exclusions(exclusions: Sequence[dict[str, object]]) -> list[dict[str, o
     return kept
 
 
-def _groups(duplicates: Sequence[dict[str, object]]) -> list[tuple[str, list[str], str]]:
-    """(keeper, keeper and members, kind) of each group, largest first."""
+def _groups(
+    duplicates: Sequence[dict[str, object]], picked: set[str]
+) -> list[tuple[str, list[str], str]]:
+    """(keeper, keeper and members, kind) of each group: those of picks first, then the largest."""
     members: dict[str, list[str]] = {}
     kinds: dict[str, str] = {}
     for row in duplicates:
@@ -161,7 +163,7 @@ def _groups(duplicates: Sequence[dict[str, object]]) -> list[tuple[str, list[str
         if row["frame_id"] != keeper:
             group.append(str(row["frame_id"]))
     groups = [(keeper, group, kinds[keeper]) for keeper, group in members.items()]
-    return sorted(groups, key=lambda group: -len(group[1]))
+    return sorted(groups, key=lambda group: (group[0] not in picked, -len(group[1])))
 
 
 def _group(
