@@ -17,7 +17,9 @@ from pipeline_project.adapters.instances.base import Instances
 from pipeline_project.adapters.instances.local import LocalInstance
 from pipeline_project.adapters.lake.lance import LanceLake
 from pipeline_project.adapters.object_store.base import ObjectStore
+from pipeline_project.adapters.object_store.bucket_check import check_bucket
 from pipeline_project.adapters.object_store.local import LocalObjectStore
+from pipeline_project.adapters.object_store.s3 import S3ObjectStore
 from pipeline_project.adapters.selection_service.embedded import EmbeddedSelectionService
 from pipeline_project.adapters.sources import open_source
 from pipeline_project.adapters.sources.pexels import PexelsSource
@@ -138,7 +140,9 @@ def aws_resources(settings: Settings) -> dict[str, object]:
 
     return {
         "source": Sources(open_source, _open_pexels(settings)),
-        "store": RunStore(home.store, settings.home_path),
+        "store": RunStore(
+            home.store, settings.home_path, lambda: check_bucket(session, aws.root, write=True)
+        ),
         "instance": instance_resource(instance, aws.lease_s, aws.max_cost_usd),
         "worker": WorkerClient(
             commands, command_line, interval_s=_AWS_INTERVAL_S, open_session=open_session
@@ -219,8 +223,6 @@ def make_publisher(settings: Settings, publish: Publish) -> Publisher:
 
     def copy(folder: Path, address: str) -> str:
         demand_boto3(f"Writing to {address}")
-        from pipeline_project.adapters.object_store.s3 import S3ObjectStore
-
         return copy_to_bucket(folder, S3ObjectStore(address, aws_session(settings)))
 
     return Publisher(publish, copy=copy, folder=settings.home_path / "curated")
@@ -234,8 +236,6 @@ def demand_output_bucket(settings: Settings) -> None:
     """
     address = settings.output.dir
     demand_boto3(f"Writing to {address}")
-    from pipeline_project.adapters.object_store.bucket_check import check_bucket
-
     problems = check_bucket(aws_session(settings), address, write=True)
     if problems:
         raise ConfigError(f"Looking at {address}, the place for the result: {'; '.join(problems)}")

@@ -34,10 +34,19 @@ _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")  # what a user named may not become par
 class RunStore:
     """One object store and the project's home folder."""
 
-    def __init__(self, objects: ObjectStore, home: Path) -> None:
-        """Hold the store; `home` is where the project keeps its state on this machine."""
+    def __init__(
+        self, objects: ObjectStore, home: Path, check: Callable[[], list[str]] | None = None
+    ) -> None:
+        """Hold the store.
+
+        Args:
+            objects: the store.
+            home: where the project keeps its state on this machine.
+            check: tells what keeps the store from being used; None writes to it and sees.
+        """
         self.objects = objects
         self._home = home
+        self._check = check or self._write_probe
 
     def check(self) -> list[str]:
         """Return what would keep a run from writing, found by writing; empty is good."""
@@ -48,13 +57,16 @@ class RunStore:
                 probe.write(b"probe")
         except OSError as error:
             problems.append(f"the home folder {self._home} cannot be written: {error.strerror}")
+        return [*problems, *self._check()]
+
+    def _write_probe(self) -> list[str]:
         key = f"checks/{uuid.uuid4()}"
         try:
             self.objects.put(key, b"probe")
             self.objects.delete(key)
         except (PipelineError, OSError) as error:
-            problems.append(f"the object store {self.objects.root} cannot be written: {error}")
-        return problems
+            return [f"the object store {self.objects.root} cannot be written: {error}"]
+        return []
 
     def write_listing(self, run_id: str, refs: Iterable[MediaRef]) -> None:
         """Write a run's listing; memory does not grow with its length."""

@@ -10,6 +10,7 @@ import hashlib
 import mimetypes
 import secrets
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +25,11 @@ from pipeline_project.adapters.aws_errors import (
 from pipeline_project.adapters.aws_session import AwsSession
 from pipeline_project.adapters.object_store.base import StoredObject
 from pipeline_project.adapters.object_store.s3_download import download_object
-from pipeline_project.adapters.object_store.s3_multipart import PART_BYTES, MultipartUpload
+from pipeline_project.adapters.object_store.s3_multipart import (
+    PART_BYTES,
+    MultipartUpload,
+    abort_orphans,
+)
 from pipeline_project.errors import PermanentError, StoreConflict, StoreError
 
 Result = TypeVar("Result")
@@ -43,6 +48,8 @@ class S3ObjectStore:
         session: makes the client.
         patience_s: how long an outage is waited out.
         part_bytes: larger files go up in parts of this size, each of them resumable.
+        orphan_age: parts below the root whose upload began longer ago, and was never ended, are
+            removed with the next large upload.
     """
 
     def __init__(
@@ -52,12 +59,14 @@ class S3ObjectStore:
         *,
         patience_s: float = PATIENCE_S,
         part_bytes: int = PART_BYTES,
+        orphan_age: timedelta = timedelta(days=7),
     ) -> None:
         self._bucket, prefix = bucket_and_key(root.rstrip("/") + "/")
         self._prefix = prefix
         self._session = session
         self._patience_s = patience_s
         self._part_bytes = part_bytes
+        self._orphan_age = orphan_age
 
     @property
     def root(self) -> str:
@@ -234,6 +243,10 @@ class S3ObjectStore:
             lambda client: MultipartUpload(
                 client, self._bucket, self.full_key(key), self._part_bytes
             ).send(path, sha256, condition, {SHA256: sha256}, _content_type(key)),
+        )
+        self._call(
+            f"removing broken-off uploads below {self.root}",
+            lambda client: abort_orphans(client, self._bucket, self._prefix, self._orphan_age),
         )
 
     def _put(

@@ -282,6 +282,17 @@ def test_orphan_parts_of_a_given_age_are_removed_and_younger_ones_kept(session, 
     assert [key for key, _, _ in open_uploads(client, store.bucket, "")] == ["elsewhere/b"]
 
 
+def test_a_large_upload_removes_what_others_broke_off_long_ago(session, store, big):
+    client = session.client("s3")
+    for key in ("home/one/input/a", "elsewhere/b"):
+        client.create_multipart_upload(Bucket=store.bucket, Key=key)
+    store.put_file("big", big)
+    assert len(open_uploads(client, store.bucket, "")) == 2
+    eager = S3ObjectStore(store.root, session, part_bytes=PART, orphan_age=timedelta(days=-1))
+    eager.put_file("big2", big)
+    assert [key for key, _, _ in open_uploads(client, store.bucket, "")] == ["elsewhere/b"]
+
+
 def test_a_download_that_breaks_off_goes_on_where_it_stopped(session, store, big, tmp_path):
     store.put_file("big", big)
     with _bodies_cut(session, times=3) as ranges:
