@@ -2,13 +2,15 @@
 
 import json
 import shutil
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from pipeline_project.sample import sample_dir
 from pipeline_project_tests.aws_bed.house import aws_house
-from pipeline_project_tests.commands import run
+from pipeline_project_tests.commands import BIN, environment, run
 from pipeline_project_tests.contracts.commands import wait_for
 from pipeline_project_tests.seaweed import environment as set_variables
 from pipeline_project_tests.seaweed import running
@@ -70,20 +72,75 @@ def test_a_laptop_s_folder_is_curated_on_aws_and_the_box_is_stopped(house, foota
     assert (seen["state"], seen["kind"], seen["leases"]) == ("stopped", "g4dn.xlarge", [])
 
 
-def test_what_is_missing_is_one_line_each_and_nothing_is_started(house, footage, tmp_path):
+def curate(folder, footage, given):
+    program = [str(BIN / "pipeline"), "curate", str(footage), "--on", "aws"]
+    return subprocess.Popen(
+        program,
+        cwd=folder,
+        env=environment(folder, **given),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_its_worker_and_stops_the_box(house, footage, tmp_path, number):
     bed, given = house
-    wrong = {
-        "PIPELINE_AWS__BUCKET": "no-such-bucket-of-ours",
-        "PIPELINE_AWS__INSTANCE_ID": "i-0123456789abcdef0",
-        "PIPELINE_AWS__DOCUMENT": "no-such-document",
-        "AWS_SECRET_ACCESS_KEY": "wrong",
-    }
-    for name, value in wrong.items():
-        failed = run(
-            tmp_path, "pipeline", "curate", str(footage), "--on", "aws", **{**given, name: value}
-        )
-        assert failed.returncode in (1, 2), (name, failed.stderr)
-        if name != "AWS_SECRET_ACCESS_KEY":
-            assert value in failed.stderr
-        assert "Traceback" not in failed.stderr
+    run = curate(tmp_path, footage, given)
+    try:
+        assert wait_for(lambda: any(each.status == "InProgress" for each in bed.commands), 60)
+        run.send_signal(number)
+        _, err = run.communicate(timeout=90)
+    finally:
+        run.kill()
+    assert run.returncode == 130, err
+    assert wait_for(lambda: bed.state() == "stopped")
+    assert bed.box.processes() == []
+    assert "ended early" in err and "asked to stop" in err
+
+
+def test_a_run_ends_when_the_instance_has_cost_what_it_may(house, footage, tmp_path):
+    bed, given = house
+    done = run(
+        tmp_path,
+        *("pipeline", "curate", str(footage), "--on", "aws"),
+        **given,
+        PIPELINE_AWS__MAX_COST_USD="0.0001",
+    )
+    assert done.returncode == 1
+    assert "aws.max_cost_usd" in done.stderr and "run again to go on" in done.stderr
+    assert wait_for(lambda: bed.state() == "stopped")
+    again = run(tmp_path, "pipeline", "curate", str(footage), "--on", "aws", **given)
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PIPELINE_AWS__INSTANCE_ID", "i-0123456789abcdef0"),
+        ("PIPELINE_AWS__DOCUMENT", "no-such-document"),
+        ("PIPELINE_AWS__PROFILE", "no-such-profile"),
+        ("AWS_SECRET_ACCESS_KEY", "not-the-right-one"),
+    ],
+)
+def test_what_is_wrong_is_found_before_anything_is_started(house, footage, tmp_path, name, value):
+    bed, given = house
+    failed = run(
+        tmp_path, "pipeline", "curate", str(footage), "--on", "aws", **{**given, name: value}
+    )
+    assert failed.returncode == 2, failed.stderr
+    shown = "does not accept the key" if name == "AWS_SECRET_ACCESS_KEY" else value
+    assert shown in failed.stderr and "Traceback" not in failed.stderr
     assert bed.box.starts == 0
+
+
+@pytest.mark.parametrize("name", ["BUCKET", "INSTANCE_ID"])
+def test_a_setting_that_is_missing_is_named_with_its_variable(house, footage, tmp_path, name):
+    _, given = house
+    given.pop(f"PIPELINE_AWS__{name}")
+    failed = run(tmp_path, "pipeline", "curate", str(footage), "--on", "aws", **given)
+    assert failed.returncode == 2
+    assert f"aws.{name.lower()} not set" in failed.stderr
+    assert f"PIPELINE_AWS__{name}" in failed.stderr

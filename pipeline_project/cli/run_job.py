@@ -151,6 +151,8 @@ _HEARD_STEPS = frozenset(
         "run_lightly_onprem",
         "run_worker",
         "schedule_lightly_run",
+        "shutdown_instance",
+        "start_instance",
     }
 )
 _INTERRUPTS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")

@@ -25,9 +25,8 @@ def demand_usable(instance: RunInstance, store: RunStore) -> None:
     problems = [*store.check(), *instance.check()]
     if problems:
         raise ConfigError(
-            "checking that the run can start and end: "
-            + "; ".join(problems)
-            + ". Nothing was started."
+            "checking that the run can start and end; nothing was started:\n- "
+            + "\n- ".join(problems)
         )
 
 

@@ -12,6 +12,7 @@ import dagster as dg
 
 from pipeline_project.adapters.instances.base import Instances, InstanceStatus, ReleaseOutcome
 from pipeline_project.adapters.instances.cost import Cost
+from pipeline_project.adapters.instances.local import INSTANCE_ID as LOCAL
 from pipeline_project.adapters.waiting import Deadline
 from pipeline_project.errors import TransientError
 
@@ -43,6 +44,11 @@ class RunInstance:
     def instance_id(self) -> str:
         """The instance's id; `local` for this machine."""
         return self._instances.instance_id
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is this machine, which nobody pays for and nobody stops."""
+        return self.instance_id == LOCAL
 
     def deadline(self, seconds: float) -> Deadline:
         """Give the run's deadline, the same to every op; it counts from the first call.
@@ -111,7 +117,8 @@ class RunInstance:
     def let_go(self) -> None:
         """Release what is still held; what the run's end calls, however it ended."""
         if self._held:
-            self._log.info(f"The run ended early. {self.release().message}")
+            say = self._log.info if self.is_local else self._log.warning
+            say(f"The run ended early. {self.release().message}")
 
 
 def instance_resource(

@@ -50,6 +50,11 @@ class BucketMessageReader(PipesBlobStoreMessageReader):
         self._ended = threading.Event()
         self._drained = False
 
+    @property
+    def expected_writer_count(self) -> int:
+        """One program writes."""
+        return 1
+
     def ended(self) -> None:
         """Tell that the program has ended: what is not there now never comes.
 
@@ -107,7 +112,7 @@ def bucket_session(
     interval_s: float = 1.0,
 ) -> Iterator[PipesSession]:
     """Open a Pipes session whose context travels by environment and whose messages by bucket."""
-    reader = BucketMessageReader(objects, context.run_id, interval_s=interval_s, sink=sink)
+    reader = BucketMessageReader(objects, context.run.run_id, interval_s=interval_s, sink=sink)
     with dg.open_pipes_session(
         context=context,
         context_injector=dg.PipesEnvContextInjector(),

@@ -71,7 +71,7 @@ class PipesEC2SSMClient(dg.PipesClient, TreatAsResourceParam):
                 self._commands,
                 command,
                 env={**(env or {}), **session.get_bootstrap_env_vars()},
-                label=context.run_id,
+                label=context.run.run_id,
                 deadline=Deadline(timeout_s),
                 interval_s=self._interval_s,
                 keep=keep,

@@ -34,7 +34,9 @@ def start_instance(
     (batch,) = batches
     with as_failures():
         status = instance.start()
-    context.log.info(f"Instance {status.instance_id} is {status.state}; the lease is written.")
+    # On this machine nothing started, so nobody need hear of it.
+    say = context.log.debug if status.kind == "local" else context.log.info
+    say(f"Instance {status.instance_id} is {status.state}; the lease is written.")
     metadata = {
         "instance": dg.MetadataValue.text(status.instance_id),
         "kind": dg.MetadataValue.text(status.kind),
@@ -68,7 +70,8 @@ def shutdown_instance(
             cost = instance.cost()
         finally:  # whatever the price, it is let go
             outcome = instance.release()
-    context.log.info(outcome.message)
+    say = context.log.debug if instance.is_local else context.log.info
+    say(outcome.message)
     metadata: dict[str, dg.MetadataValue] = {
         "outcome": dg.MetadataValue.text(outcome.message),
         "stopped": dg.MetadataValue.bool(outcome.stopped),

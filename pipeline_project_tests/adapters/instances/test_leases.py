@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline_project.adapters.instances.leases import LeaseBook
+from pipeline_project.adapters.instances.leases import LeaseBook, abandoned
 from pipeline_project.adapters.object_store.local import LocalObjectStore
-from pipeline_project.errors import StoreConflict, StoreError, TransientError
+from pipeline_project.errors import PermanentError, StoreConflict, StoreError, TransientError
 from pipeline_project_tests.contracts.instances import MovableClock
 
 
@@ -107,7 +107,7 @@ def test_no_lease_is_lost_when_processes_come_and_go_at_once(tmp_path):
     script = """
     import sys
     from pathlib import Path
-    from pipeline_project.adapters.instances.leases import LeaseBook
+    from pipeline_project.adapters.instances.leases import LeaseBook, abandoned
     from pipeline_project.adapters.object_store.local import LocalObjectStore
     book = LeaseBook(LocalObjectStore(Path(sys.argv[1])), "i-1")
     sys.stdin.read()  # so that all begin together
@@ -128,3 +128,67 @@ def test_no_lease_is_lost_when_processes_come_and_go_at_once(tmp_path):
     assert [process.wait() for process in processes] == [0, 0, 0, 0]
     held = {lease.run_id for lease in LeaseBook(LocalObjectStore(tmp_path), "i-1").live()}
     assert held == {f"{name}-{number}" for name in "abcd" for number in range(0, 10, 2)}
+
+
+def test_the_last_run_out_marks_the_page_and_whoever_comes_takes_over(book, clock):
+    book.acquire("a", lease_s=60, started_instance=True)
+    assert book.release("a", closing_s=30).was_last
+    assert book.page().closes(clock.now)
+    book.acquire("b", lease_s=60, started_instance=False)
+    assert book.page().closes(clock.now)  # until a's stop has been asked for
+    book.closed("a")
+    assert not book.page().closes(clock.now)
+    assert book.release("b").started_instance
+
+
+def test_a_release_that_got_no_further_than_its_mark_goes_on_from_there(book, clock):
+    book.acquire("a", lease_s=60, started_instance=True)
+    first = book.release("a", closing_s=30)
+    assert book.release("a", closing_s=30) == first
+    book.acquire("b", lease_s=60, started_instance=False)
+    assert not book.release("a", closing_s=30).was_last  # b took over: a has nothing to stop
+    assert not book.page().closes(clock.now)
+    book.release("b", closing_s=30)
+    book.closed("b")
+    assert not book.release("a", closing_s=30).held
+
+
+def test_a_run_left_no_mark_where_it_started_nothing(book, clock):
+    book.acquire("a", lease_s=60, started_instance=False)
+    book.release("a", closing_s=30)
+    assert book.page().closing is None
+
+
+def test_an_expired_run_cannot_renew_while_the_instance_is_being_stopped(book, clock):
+    book.acquire("slept", lease_s=60, started_instance=True)
+    book.acquire("a", lease_s=600, started_instance=True)
+    clock.pass_s(61)
+    book.release("a", closing_s=30)
+    with pytest.raises(PermanentError):
+        book.renew("slept", lease_s=60)
+
+
+def test_what_nobody_wants_is_abandoned_and_only_that(book, clock):
+    assert not abandoned(book.page(), clock.now)
+    book.acquire("stranger's", lease_s=60, started_instance=False)
+    clock.pass_s(61)
+    assert not abandoned(book.page(), clock.now)  # it ran before us
+    book.acquire("a", lease_s=60, started_instance=True)
+    assert not abandoned(book.page(), clock.now)
+    clock.pass_s(61)
+    assert abandoned(book.page(), clock.now)
+    assert book.close("reaper", closing_s=30, only_abandoned=True) == []
+    assert not abandoned(book.page(), clock.now)  # the reaper is at it
+    assert book.close("other reaper", closing_s=30, only_abandoned=True) is None
+    clock.pass_s(31)
+    assert abandoned(book.page(), clock.now)  # it died before it could
+    book.close("other reaper", closing_s=30, only_abandoned=True)
+    book.closed("other reaper")
+    assert not abandoned(book.page(), clock.now)
+
+
+def test_a_page_written_without_a_closing_mark_is_read(book, store):
+    lease = '{"run_id": "a", "expires_at": "2031-01-01T00:00:00+00:00", "started_instance": true}'
+    page = f'{{"schema_version": 1, "instance_id": "i-1", "leases": [{lease}]}}'
+    store.put("leases/i-1.json", page.encode())
+    assert [each.run_id for each in book.live()] == ["a"]
