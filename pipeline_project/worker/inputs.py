@@ -22,7 +22,6 @@ from pipeline_project.errors import ConfigError
 from pipeline_project.worker.identify import KnownMedia
 from pipeline_project.worker.sidecars import Sidecars, frame_number
 
-_SHARPNESS = "laplacian_variance"
 _LIGHTLY_BARE = frozenset(lightly_measures.NAMES)
 _LIGHTLY = frozenset(lightly_measures.PREFIX + name for name in lightly_measures.NAMES)
 
@@ -218,8 +217,8 @@ def _metadata(lake: Lake, frames: Frames, key: str, sidecars: Sidecars, *, as_te
     if key in MEASURES:
         return _measure(lake, frames, key)
     name = key.removeprefix(lightly_measures.PREFIX)
-    if name == lightly_measures.SHARPNESS:
-        return _measure(lake, frames, _SHARPNESS)
+    if name in lightly_measures.MEASURED:
+        return _measure(lake, frames, lightly_measures.MEASURED[name])
     if name == "sizeInBytes":
         return np.asarray([each.ref.size_bytes for each in frames.media], np.float64)
     if name in lightly_measures.OF_FILE:

@@ -1,12 +1,14 @@
 """Image measures under the names that Lightly's METADATA keys have.
 
-Lightly publishes no formulas. Ours are: `sharpness` our `laplacian_variance`; `sizeInBytes` bytes
-of the file; `width` and `height` pixels of the frame; the others of its thumbnail (at most 240 px
-wide), on a scale of 0 to 255: `meanRed`, `meanGreen`, `meanBlue` the channel's mean, `contrast`
-the standard deviation of grey, `snr` mean by standard deviation of grey (no unit; 0 for a flat
-picture), `uniformRowRatio` the share of rows whose grey differs by at most 2 from end to end, 0
-to 1, high for a picture that was not decoded to its end.
+Lightly publishes no formulas. Ours are: `sharpness` our `laplacian_variance`, `contrast` and
+`uniformRowRatio` our measures of these names; `sizeInBytes` bytes of the file, of a video all of
+it; `width` and `height` pixels of the frame. Of its thumbnail (at most 240 px wide), on a scale
+of 0 to 255: `meanRed`, `meanGreen`, `meanBlue` the channel's mean, and `snr` mean by standard
+deviation of grey (no unit; 0 for a flat picture).
 """
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -14,11 +16,17 @@ import numpy as np
 from pipeline_project.core.records import Pixels
 
 PREFIX = "lightly."
-SHARPNESS = "sharpness"
+# Name -> our measure.
+MEASURED: Mapping[str, str] = MappingProxyType(
+    {
+        "sharpness": "laplacian_variance",
+        "contrast": "contrast",
+        "uniformRowRatio": "uniform_row_ratio",
+    }
+)
 OF_FILE = ("sizeInBytes", "width", "height")
-OF_PIXELS = ("meanRed", "meanGreen", "meanBlue", "contrast", "snr", "uniformRowRatio")
-NAMES = (SHARPNESS, *OF_FILE, *OF_PIXELS)
-_ROUGH = 2  # grey levels: what JPEG makes of one colour
+OF_PIXELS = ("meanRed", "meanGreen", "meanBlue", "snr")
+NAMES = (*MEASURED, *OF_FILE, *OF_PIXELS)
 
 
 def measure_pixels(pixels: Pixels) -> dict[str, float]:
@@ -31,14 +39,7 @@ def measure_pixels(pixels: Pixels) -> dict[str, float]:
         Each of `OF_PIXELS` and its value, without the prefix; all finite.
     """
     red, green, blue = pixels.reshape(-1, 3).mean(axis=0).tolist()
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
     mean, spread = float(grey.mean()), float(grey.std())
-    flat = np.ptp(grey, axis=1) <= _ROUGH
-    return {
-        "meanRed": red,
-        "meanGreen": green,
-        "meanBlue": blue,
-        "contrast": spread,
-        "snr": mean / spread if spread > 0 else 0.0,
-        "uniformRowRatio": float(flat.mean()),
-    }
+    snr = mean / spread if spread > 0 else 0.0
+    return {"meanRed": red, "meanGreen": green, "meanBlue": blue, "snr": snr}
