@@ -112,6 +112,7 @@ class AwsConfig(Section):
     )
     spot_notices: str = Field(
         default="http://169.254.169.254",
+        pattern=r"^(http://[^\s/]+)?$",
         description="The instance's metadata address, watched for the notice that AWS takes a "
         "spot instance back; empty does not watch.",
     )

@@ -257,9 +257,9 @@ class Ec2Instance:
         seen = self._stopping()
         self._book.closed(by)
         self._tags.remove([each for each in seen.tags if each == STARTED or each.startswith(LEASE)])
+        if not seen.up:
+            return f"Instance {self._instance_id} is {seen.state} already."
         cost = self._cost(seen)
-        if seen.state == "terminated":
-            return f"Instance {self._instance_id} is terminated already."
         return f"Instance {self._instance_id} is asked to stop; it has cost {cost} since its start."
 
     def _stopping(self) -> Seen:
