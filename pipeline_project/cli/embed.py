@@ -49,7 +49,7 @@ def embed(
 
     settings = load_settings(config)
     listed = list_pictures(paths)
-    kept = _embed_to(_checked(out), listed, settings)
+    kept = embed_to(_checked(out), listed, settings)
     for index, path in enumerate(kept if as_json else []):
         print_json({"index": index, "path": str(path)})
     say(f"Wrote {len(kept)} vectors to {shown(out)}; {len(listed) - len(kept)} files left out.")
@@ -70,7 +70,7 @@ def _checked(out: Path) -> Path:
     )
 
 
-def _embed_to(out: Path, listed: Sequence[Path], settings: "Settings") -> list[Path]:
+def embed_to(out: Path, listed: Sequence[Path], settings: "Settings") -> list[Path]:
     """Embed batch by batch into the file; returns the paths that its rows stand for."""
     from pipeline_project.adapters.embedder import open_embedder
     from pipeline_project.adapters.media.reader import LocalMediaReader

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.core.config import CurationConfig
+from pipeline_project.core.embedding.space import EmbeddingSpace
 from pipeline_project.core.hashing import canonical_json, hash_of_names, set_key
 from pipeline_project.core.selection.config import parse_selection_config
 from pipeline_project.core.selection.decisions import Review
@@ -187,6 +188,7 @@ class SelectionStage:
             reused=False,
             counts=_counts(candidates, exclusions, selected, pool, frames.count),
             warnings=[
+                *_untried(space),
                 *sidecars.warnings,
                 *judgement.warnings,
                 *selected.warnings,
@@ -305,6 +307,17 @@ def _counts(
         "picked": picked,
         "pool": len(pool.frame_ids),
     }
+
+
+def _untried(space: EmbeddingSpace) -> list[str]:
+    """Say that a model without a duplicate threshold calls nothing a duplicate."""
+    if space.duplicate_cosine is not None:
+        return []
+    return [
+        f"Near-duplicates were found by hashes alone: nobody measured from which cosine on frames "
+        f"in space {space.name} are one picture. Set embedding.duplicate_cosine "
+        "(benchmarks/near_duplicates.py proposes a value)."
+    ]
 
 
 def _pool_notes(

@@ -82,6 +82,10 @@ class OnnxEmbedder:
         """Shrink a picture to what the model looks at."""
         return self._preprocessing.fit(pixels)
 
+    def planes(self, batch: Sequence[Pixels]) -> npt.NDArray[np.float32]:
+        """Make the model's input: (n, 3, side, side), scaled."""
+        return self._preprocessing.planes(batch)
+
     def embed(self, batch: Sequence[Pixels]) -> npt.NDArray[np.float32]:
         """Embed pictures: (n, dim), float32, rows of unit length."""
         if not batch:
@@ -98,7 +102,7 @@ class OnnxEmbedder:
 
     def _features(self, batch: Sequence[Pixels]) -> npt.NDArray[np.float32]:
         """Run the model once; the vectors as it gives them, shape (len(batch), dim)."""
-        planes = self._preprocessing.planes(batch).astype(self._dtype, copy=False)
+        planes = self.planes(batch).astype(self._dtype, copy=False)
         if self._fixed is not None and len(batch) < self._fixed:
             planes = np.concatenate([planes, np.repeat(planes[-1:], self._fixed - len(batch), 0)])
         try:
