@@ -146,9 +146,7 @@ class Downloads:
         with self._mutex:
             if self._folder is None:
                 remove_left_behind()
-                self._folder = Path(tempfile.mkdtemp(prefix=_FOLDER))
-                self._lock = (self._folder / _LOCK).open("wb")
-                fcntl.flock(self._lock, fcntl.LOCK_EX)
+                self._folder, self._lock = _locked_folder()
                 if self._keep_bytes is None:
                     free = shutil.disk_usage(self._folder).free
                     self._keep_bytes = min(free // 2, _MOST_KEPT_BYTES)
@@ -173,6 +171,17 @@ class Downloads:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def _locked_folder() -> tuple[Path, IO[bytes]]:
+    """Make a folder and lock it; once more where another run cleared it away before the lock."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_FOLDER))
+        lock = (folder / _LOCK).open("wb")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (folder / _LOCK).exists():
+            return folder, lock
+        lock.close()
 
 
 def remove_left_behind() -> None:
