@@ -46,7 +46,7 @@ def collect_media(
             run_id=context.run_id,
             config=config,
             source=media.spec,
-            refs=media.list(),
+            refs=selection_service.fitting(config, media.list()),
             ignored=lambda: media.ignored,
             in_place=True,
         )

@@ -1,6 +1,6 @@
 """The selection service, followed to a real end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from pipeline_project.adapters.selection_service.base import (
     SelectionOutcome,
@@ -9,6 +9,7 @@ from pipeline_project.adapters.selection_service.base import (
 )
 from pipeline_project.adapters.waiting import Deadline, wait_until
 from pipeline_project.core.config import CurationConfig
+from pipeline_project.core.records import MediaRef
 from pipeline_project.errors import ConfigError, PipelineError, RemoteCancelled, TransientError
 from pipeline_project.resources.progress import ProgressSink
 
@@ -34,6 +35,14 @@ class SelectionClient:
                 + "; ".join(problems)
                 + ". Nothing was started."
             )
+
+    def fitting(self, config: CurationConfig, refs: Iterable[MediaRef]) -> Iterator[MediaRef]:
+        """Pass a listing on, up to the first file that the service could not take.
+
+        Raises:
+            ConfigError: there is one.
+        """
+        yield from self._service.fitting(refs) if config.service == "lightly" else refs
 
     def ensure_worker(self, config: CurationConfig, deadline: Deadline, label: str) -> str:
         """Have a worker ready to take the selection; return a sentence on what was done.

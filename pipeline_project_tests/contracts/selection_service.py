@@ -6,6 +6,7 @@ import pytest
 
 from pipeline_project.adapters.selection_service.base import SelectionService
 from pipeline_project.core.config import CurationConfig
+from pipeline_project.core.records import MediaRef
 from pipeline_project.errors import PipelineError, RemoteFailed
 from pipeline_project_tests.contracts.commands import wait_for
 
@@ -27,6 +28,10 @@ class SelectionServiceContract:
     def test_a_worker_is_ready_and_it_is_said_how(self, service):
         assert service.check(CurationConfig()) == []
         assert service.ensure_worker(CurationConfig(), timeout_s=30, label="r1")
+
+    def test_a_listing_that_fits_is_passed_on_as_it_is(self, service):
+        refs = [MediaRef(f"file:///{n}.mp4", f"{n}.mp4", "here", 1, "") for n in range(3)]
+        assert list(service.fitting(iter(refs))) == refs
 
     def test_a_completed_selection_can_be_fetched(self, service):
         scheduled = self.schedule(service, "completes")

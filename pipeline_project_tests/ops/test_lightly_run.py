@@ -72,6 +72,15 @@ def test_media_that_lightly_cannot_reach_fail_the_scheduling_with_one_line(house
     assert house.leases() == []
 
 
+def test_videos_and_images_together_are_found_before_anything_starts(house, cloud):
+    house.add_media("b.png")
+    result = go(house, TOKEN)
+    step, failure = failure_of(result)
+    assert step == "collect_media"
+    assert "the source has both (a.mp4, b.png)" in failure.description
+    assert "start_instance" not in steps(result, "STEP_START")
+
+
 def test_without_being_asked_for_the_service_is_not_even_checked(house, cloud):
     assert go(house, "nobodystoken1", job="curation_job").success
     assert cloud.server.asked == []

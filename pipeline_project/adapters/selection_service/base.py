@@ -1,9 +1,11 @@
 """What every service that selects offers: schedule, follow to a real end, fetch the names."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from pipeline_project.core.config import CurationConfig
+from pipeline_project.core.records import MediaRef
 
 SelectionState = Literal["open", "running", "completed", "failed", "cancelled"]
 
@@ -46,6 +48,14 @@ class SelectionService(Protocol):
 
         Raises:
             TransientError: the service does not answer.
+        """
+        ...
+
+    def fitting(self, refs: Iterable[MediaRef]) -> Iterator[MediaRef]:
+        """Pass a listing on.
+
+        Raises:
+            ConfigError: at the first file that the service cannot take together with the others.
         """
         ...
 

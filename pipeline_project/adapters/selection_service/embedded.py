@@ -5,7 +5,7 @@ The scheduled id is `<run id>/<command id>`, so that any process can follow and 
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from pipeline_project.adapters.commands.base import Commands, CommandState, CommandStatus
 from pipeline_project.adapters.object_store.base import ObjectStore
@@ -15,6 +15,7 @@ from pipeline_project.adapters.selection_service.base import (
     SelectionStatus,
 )
 from pipeline_project.core.config import CurationConfig
+from pipeline_project.core.records import MediaRef
 from pipeline_project.errors import PermanentError, RemoteFailed, StoreError
 
 _STATES: dict[CommandState, SelectionState] = {
@@ -54,6 +55,10 @@ class EmbeddedSelectionService:
     def check(self, config: CurationConfig) -> list[str]:
         """Nothing is needed but what every run needs."""
         return []
+
+    def fitting(self, refs: Iterable[MediaRef]) -> Iterator[MediaRef]:
+        """Pass a listing on: everything fits."""
+        yield from refs
 
     def ensure_worker(self, config: CurationConfig, *, timeout_s: float, label: str) -> str:
         """Return at once: the worker is a program that starts with the selection."""

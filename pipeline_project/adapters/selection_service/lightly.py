@@ -9,7 +9,7 @@ both ways of selecting end in the same tables and the same report.
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from pipeline_project.adapters.selection_service.lightly_plan import (
 from pipeline_project.adapters.selection_service.lightly_worker import LightlyWorkers
 from pipeline_project.adapters.waiting import Deadline
 from pipeline_project.core.config import CurationConfig
+from pipeline_project.core.records import MediaRef
 from pipeline_project.errors import (
     ConfigError,
     PermanentError,
@@ -98,6 +99,14 @@ class LightlySelectionService:
         except (ConfigError, PermanentError) as error:
             return [str(error).rstrip(".")]
         return []
+
+    def fitting(self, refs: Iterable[MediaRef]) -> Iterator[MediaRef]:
+        """Pass a listing on, of videos or of images; see `SelectionService.fitting`."""
+        first: MediaRef | None = None
+        for ref in refs:
+            first = first or ref
+            kind_of([first.name, ref.name])
+            yield ref
 
     def ensure_worker(self, config: CurationConfig, *, timeout_s: float, label: str) -> str:
         """Have an idle Lightly Worker; see `SelectionService.ensure_worker`."""
