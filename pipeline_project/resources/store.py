@@ -114,6 +114,10 @@ class RunStore:
         self.write_listing(run_id, (moved.get(ref.uri, ref) for ref in refs))
         return len(moved), len(refs) - len(moved)
 
+    def size_below(self, prefix: str) -> int:
+        """Add up the bytes of every object below a prefix."""
+        return sum(each.size_bytes for each in self.objects.list(prefix))
+
     def write_request(self, request: WorkerRequest) -> None:
         """Write a run's request; its listing must be there already."""
         self.objects.put(request_key(request.run_id), request.model_dump_json(indent=1).encode())

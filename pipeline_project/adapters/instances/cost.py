@@ -6,7 +6,7 @@ has a savings plan, and a rough guide for spot instances, which cost less.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -23,12 +23,22 @@ class Cost:
         usd_per_hour: what another hour adds.
         parts: the sum's terms by name, US dollars.
         note: where the prices come from, and what is missing.
+        transfer_gb_usd: what a gigabyte costs that leaves AWS for the internet.
     """
 
     usd: float | None
     usd_per_hour: float | None
     parts: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
+    transfer_gb_usd: float = 0.0
+
+    def with_transfer(self, out_bytes: int) -> "Cost":
+        """Add what was, or will be, sent from AWS to the internet."""
+        if self.usd is None:
+            return self
+        usd = out_bytes / 1e9 * self.transfer_gb_usd
+        parts = {**self.parts, "transfer": self.parts.get("transfer", 0.0) + usd}
+        return replace(self, usd=self.usd + usd, parts=parts)
 
     def __str__(self) -> str:
         """Say it for people."""
@@ -53,17 +63,15 @@ class Prices:
         instance_type: str,
         running_s: float,
         disk_gb: float = 0.0,
-        transfer_out_gb: float = 0.0,
     ) -> Cost:
-        """Add up an instance's hours, its disks for as long, and what left AWS.
+        """Add up an instance's hours and its disks for as long.
 
         Args:
             region: such as `eu-west-1`.
             instance_type: such as `g4dn.xlarge`.
             running_s: seconds since the instance was started; at least a minute is charged.
             disk_gb: size of its gp3 disks; they cost while it is stopped too, which is not here.
-            transfer_out_gb: sent to the internet. Between the instance and a bucket of the same
-                region it costs nothing.
+                Traffic between the instance and a bucket of the same region costs nothing.
         """
         hour = self.instance_hour_usd.get(region, {}).get(instance_type)
         if hour is None:
@@ -72,13 +80,10 @@ class Prices:
             )
         hours = max(running_s, 60.0) / 3600.0 if running_s > 0 else 0.0
         disk_hour = disk_gb * self.disk_gb_month_usd.get(region, 0.0) / HOURS_PER_MONTH
-        parts = {
-            "instance": hours * hour,
-            "disk": hours * disk_hour,
-            "transfer": transfer_out_gb * self.transfer_out_gb_usd.get(region, 0.0),
-        }
+        parts = {"instance": hours * hour, "disk": hours * disk_hour}
         note = f"{instance_type} in {region}, {hours * 60:.0f} min at list prices of {self.date}"
-        return Cost(sum(parts.values()), hour + disk_hour, parts, note)
+        out = self.transfer_out_gb_usd.get(region, 0.0)
+        return Cost(sum(parts.values()), hour + disk_hour, parts, note, out)
 
 
 @cache

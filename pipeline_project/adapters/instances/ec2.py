@@ -9,7 +9,7 @@ before us is never stopped by a run. Stopping is marked in the lease book before
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -256,11 +256,16 @@ class Ec2Instance:
         """Ask for the stop until AWS agrees, then take our marks away; returns what was done."""
         seen = self._stopping()
         self._book.closed(by)
-        self._tags.remove([each for each in seen.tags if each == STARTED or each.startswith(LEASE)])
+        what = f"Instance {self._instance_id}"
+        done = f"{what} is asked to stop; it has cost {self._cost(seen)} since its start."
         if not seen.up:
-            return f"Instance {self._instance_id} is {seen.state} already."
-        cost = self._cost(seen)
-        return f"Instance {self._instance_id} is asked to stop; it has cost {cost} since its start."
+            done = f"{what} is {seen.state} already."
+        ours = [each for each in seen.tags if each == STARTED or each.startswith(LEASE)]
+        try:
+            self._tags.remove(ours)
+        except PipelineError as error:  # it is stopped, which matters; stale tags do no harm
+            done += f" Its tags were not removed: {error}"
+        return done
 
     def _stopping(self) -> Seen:
         """Have the instance stopped or stopping; one that boots can be stopped only afterwards."""
@@ -328,15 +333,21 @@ class Ec2Instance:
         self._tags.remove([lease_tag(run_id)])
 
     def _cost(self, seen: Seen) -> Cost:
+        """Add up what it has cost; what cannot be looked up is left out, and said."""
         running_s = 0.0
         if seen.launched is not None and seen.up:
             running_s = max(0.0, (utc_now() - seen.launched).total_seconds())
-        return (self._prices or shipped_prices()).cost(
+        try:
+            disk_gb, missing = self._view.disk_gb(), ""
+        except PipelineError:  # nobody's run ends for a price
+            disk_gb, missing = 0.0, ", without its disk, which cannot be looked up"
+        cost = (self._prices or shipped_prices()).cost(
             region=self._view.region,
             instance_type=seen.kind,
             running_s=running_s,
-            disk_gb=self._view.disk_gb(),
+            disk_gb=disk_gb,
         )
+        return replace(cost, note=cost.note + missing)
 
     def _what(self, verb: str) -> str:
         return f"{verb} instance {self._instance_id}"

@@ -10,6 +10,7 @@ import dagster as dg
 from pipeline_project.ops.batch import Batch
 from pipeline_project.ops.failures import as_failures
 from pipeline_project.resources.instance import RunInstance
+from pipeline_project.resources.store import RunStore
 from pipeline_project.worker.request import WorkerResult
 
 
@@ -59,6 +60,7 @@ def shutdown_instance(
     context: dg.OpExecutionContext,
     results: list[WorkerResult],
     instance: dg.ResourceParam[RunInstance],
+    store: dg.ResourceParam[RunStore],
 ) -> WorkerResult:
     """Release the lease; the last run to leave stops an instance that was started for it.
 
@@ -68,6 +70,8 @@ def shutdown_instance(
     with as_failures():
         try:
             cost = instance.cost()
+            if cost is not None:  # the picks come here next
+                cost = cost.with_transfer(store.size_below(result.output_prefix))
         finally:  # whatever the price, it is let go
             outcome = instance.release()
     say = context.log.debug if instance.is_local else context.log.info
@@ -78,6 +82,7 @@ def shutdown_instance(
     }
     if cost is not None:
         metadata["cost since the start"] = dg.MetadataValue.text(str(cost))
+        metadata["cost by part"] = dg.MetadataValue.json(dict(cost.parts))
         if cost.usd is not None:
             metadata["cost in US dollars"] = dg.MetadataValue.float(cost.usd)
             result = result.model_copy(update={"counts": {**result.counts, "cost_usd": cost.usd}})

@@ -15,9 +15,8 @@ PRICES = Prices(
 
 
 def test_hours_disk_and_transfer_add_up():
-    cost = PRICES.cost(
-        region="here", instance_type="box", running_s=5_400, disk_gb=100, transfer_out_gb=10
-    )
+    box = PRICES.cost(region="here", instance_type="box", running_s=5_400, disk_gb=100)
+    cost = box.with_transfer(6_000_000_000).with_transfer(4_000_000_000)
     assert cost.parts == pytest.approx({"instance": 1.8, "disk": 0.015, "transfer": 0.9})
     assert cost.usd == pytest.approx(2.715)
     assert cost.usd_per_hour == pytest.approx(1.21)
@@ -33,6 +32,7 @@ def test_a_type_that_the_table_does_not_know_is_told_and_costs_no_guess():
     cost = PRICES.cost(region="there", instance_type="box", running_s=60)
     assert (cost.usd, cost.usd_per_hour) == (None, None)
     assert "no price of box in there" in str(cost)
+    assert cost.with_transfer(1_000) == cost
 
 
 def test_the_shipped_table_has_a_date_and_plausible_prices():

@@ -302,6 +302,16 @@ def test_cost_so_far_counts_minutes_and_disk_and_bounds_the_time(instance, aws_b
     assert instance.affordable_s(0.0) == 0.0
 
 
+def test_neither_tags_nor_prices_keep_an_instance_from_being_stopped(instance, aws_bed):  # noqa: F811
+    instance.start("run-1", lease_s=60)
+    instance.wait_ready(timeout_s=20)
+    aws_bed.faults.refuse |= {"ec2:DeleteTags", "ec2:DescribeVolumes"}
+    outcome = instance.release("run-1")
+    assert outcome.stopped
+    assert "without its disk" in outcome.message and "tags were not removed" in outcome.message
+    assert wait_for(lambda: aws_bed.state() == "stopped")
+
+
 RUN = """
 import sys, time
 from pathlib import Path
