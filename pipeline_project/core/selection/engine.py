@@ -70,11 +70,12 @@ def run_selection(
         ConfigError: the pool lacks what a rule looks at, or holds what cannot be compared.
     """
     rows = rows_of(pool)
-    if config.auto_tasks:
-        raise ConfigError(
-            "Selecting: auto_tasks are made by the Lightly service alone. Take them out, or give "
-            "their predictions."
-        )
+    for name in ("auto_tasks", "lightly_path_regex"):
+        if getattr(config, name):
+            raise ConfigError(
+                f"Selecting: {name} is for the Lightly service alone. Take it out, and give the "
+                "predictions or metadata that it stands for."
+            )
     before = _row_numbers(pool.preselected, rows, "preselected")
     earlier = set(before)
     forced = [r for r in _row_numbers(pool.forced, rows, "forced") if r not in earlier]
@@ -302,7 +303,7 @@ def _is_threshold(rule: SelectionRule) -> bool:
 def _thresholds(
     pool: SelectionPool, config: SelectionConfig, rows: int, seed: int
 ) -> tuple[tuple[Threshold, ...], npt.NDArray[np.bool_]]:
-    """What each THRESHOLD takes out, and the rows that pass all. No number passes none."""
+    """What each THRESHOLD takes out, and the rows that pass all; NaN passes none."""
     fits = np.ones(rows, bool)
     found: list[Threshold] = []
     for rule in config.strategies:
@@ -312,7 +313,6 @@ def _thresholds(
         passes = _OPERATIONS[str(rule.strategy.operation)](
             values, float(rule.strategy.threshold or 0)
         )
-        passes &= ~np.isnan(values)
         found.append(Threshold(rule.words, np.flatnonzero(~passes)))
         fits &= passes
     return tuple(found), fits

@@ -204,6 +204,18 @@ def test_the_wire_form_is_what_lightlys_client_sends():
     }
 
 
+def test_lightlys_own_client_takes_the_wire_form_of_every_strategy():
+    models = pytest.importorskip("lightly.openapi_generated.swagger_client.models")
+    for what, strategies in FIT.items():
+        for how in strategies:
+            source = dict(SOURCES[what])
+            if how == "SIMILARITY":
+                source |= {"tag_name": "initial-tag", "dataset_id": "a" * 24}
+            wire = parse_selection_config(with_rule(source, STRATEGIES[how])).wire()
+            read = models.SelectionConfigV4.from_dict(wire)
+            assert read.to_dict(by_alias=True) == wire
+
+
 def test_what_the_service_needs_and_we_do_not_is_asked_for_when_it_is_written_for_it():
     with pytest.raises(ConfigError, match="n_samples or proportion_samples, and has neither"):
         parse_selection_config({}).wire()

@@ -382,6 +382,19 @@ def test_a_pool_that_does_not_fit_together_is_refused(parts, words):
         select(SelectionPool(embeddings=np.eye(2), **parts), 1, *rules)
 
 
+@pytest.mark.parametrize(
+    "only_there",
+    [
+        {"lightly_path_regex": "a"},
+        {"auto_tasks": [{"type": "TILING", "name": "t", "num_rows": 1, "num_cols": 2}]},
+    ],
+)
+def test_what_only_the_lightly_service_does_is_refused(only_there):
+    config = parse_selection_config({"n_samples": 1, **only_there})
+    with pytest.raises(ConfigError, match=next(iter(only_there))):
+        run_selection(SelectionPool(embeddings=np.eye(2)), config)
+
+
 def test_too_little_memory_is_refused_with_what_is_needed():
     with pytest.raises(ConfigError, match=r"need at least \d+ MB"):
         select(SelectionPool(embeddings=random_rows(3000, 64)), 2000, memory_mb=1)
