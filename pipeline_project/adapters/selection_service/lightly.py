@@ -120,6 +120,21 @@ class LightlySelectionService:
             PermanentError: the key is not that of a request.
         """
         run_id, config, uris = self._read(request_key)
+        there = self._going_on(run_id)
+        if there is None:
+            there = self._schedule(config, uris, run_id, label)
+        elif label != run_id:
+            self._store.put(_label_key(label), self._store.get(_label_key(run_id)))
+        scheduled_id = f"{run_id}/{there[0]}/{there[1]}"
+        self._followed[scheduled_id] = _Followed(
+            label, Deadline(timeout_s, self._clock), config.lightly.poll_s
+        )
+        return scheduled_id
+
+    def _schedule(
+        self, config: CurationConfig, uris: Sequence[str], run_id: str, label: str
+    ) -> tuple[str, str]:
+        """Schedule anew; returns the ids of the dataset and of the scheduled run."""
         plan = make_plan(config, self._store.root)
         names = names_in_bucket(uris, plan.read)
         dataset_id = self._api.dataset(plan.dataset, kind_of(names))
@@ -135,16 +150,21 @@ class LightlySelectionService:
             selection=plan.selection,
         )
         # Before the run is scheduled: who is interrupted in between must find it to cancel it.
-        self._store.put(
-            _label_key(label),
-            json.dumps({"dataset_id": dataset_id, "config_id": config_id}).encode(),
-        )
-        scheduled = self._api.schedule(dataset_id, config_id, config.lightly.runs_on)
-        scheduled_id = f"{run_id}/{dataset_id}/{scheduled}"
-        self._followed[scheduled_id] = _Followed(
-            label, Deadline(timeout_s, self._clock), config.lightly.poll_s
-        )
-        return scheduled_id
+        made = json.dumps({"dataset_id": dataset_id, "config_id": config_id}).encode()
+        for name in dict.fromkeys((label, run_id)):
+            self._store.put(_label_key(name), made)
+        return dataset_id, self._api.schedule(dataset_id, config_id, config.lightly.runs_on)
+
+    def _going_on(self, run_id: str) -> tuple[str, str] | None:
+        """What was scheduled for this run before and is open, running or completed.
+
+        A run that is executed again after its recording failed takes the picks that are there:
+        the service would not look at the same media a second time.
+        """
+        there = self._scheduled_under(run_id)
+        if there is None:
+            return None
+        return None if self._api.poll(*there).state in ("failed", "cancelled") else there
 
     def poll(self, scheduled_id: str) -> SelectionStatus:
         """Tell where it stands; once the service is done, how far the recording is."""

@@ -23,6 +23,8 @@ Value = TypeVar("Value")
 DatasetType = Literal["Videos", "Images"]
 
 _PATIENCE_S = 300.0  # how long an outage may last where something is only asked for
+_ARTIFACT_S = 120.0
+_CANCEL_S = 30.0  # whoever ends a run waits for it
 _BAD_ENDS = ("FAILED", "CRASHED", "ABORTED")
 _CHUNK_BYTES = 1 << 16
 _NO_DOWNLOAD = ("CHECKPOINT", "MEMLOG")  # large, and of use to nobody here
@@ -172,7 +174,7 @@ class LightlyApi:
         )
 
         def find_or_schedule() -> str:
-            there = self.scheduled(dataset_id, config_id)
+            there = self._find(dataset_id, config_id)
             if there is not None:
                 return there
             answer = self._docker.create_docker_run_scheduled_by_dataset_id(
@@ -183,7 +185,14 @@ class LightlyApi:
         return self._patiently("scheduling a Lightly run", find_or_schedule)
 
     def scheduled(self, dataset_id: str, config_id: str) -> str | None:
-        """Find what is scheduled under a configuration."""
+        """Find what is scheduled under a configuration, in any state."""
+        return self._call.patiently(
+            "asking Lightly for its scheduled runs",
+            lambda: self._find(dataset_id, config_id),
+            Deadline(_CANCEL_S),
+        )
+
+    def _find(self, dataset_id: str, config_id: str) -> str | None:
         for each in self._schedule_of(dataset_id):
             if each.config_id == config_id:
                 return str(each.id)
@@ -219,7 +228,7 @@ class LightlyApi:
                 lambda: self._docker.cancel_scheduled_docker_run_state_by_id(
                     dataset_id=dataset_id, scheduled_id=scheduled_id
                 ),
-                Deadline(30.0),
+                Deadline(_CANCEL_S),
             )
         except (ConfigError, LightlyNotFound):  # 400: its state is no longer OPEN
             return False
@@ -259,7 +268,9 @@ class LightlyApi:
                 run_id=run_id, artifact_id=artifact_id
             ),
         )
-        retried(lambda: _download(what, url, path), deadline=Deadline(600.0), sleep=self._sleep)
+        retried(
+            lambda: _download(what, url, path), deadline=Deadline(_ARTIFACT_S), sleep=self._sleep
+        )
 
     def _not_begun(self, what: str, dataset_id: str, scheduled_id: str) -> SelectionStatus:
         for each in self._call.once(what, lambda: self._schedule_of(dataset_id)):

@@ -281,6 +281,42 @@ def test_another_process_can_follow_and_cancel(cloud, store, service, commands):
     assert service.poll(scheduled).state == "cancelled"
 
 
+@pytest.mark.parametrize("state", ["SAMPLING", "COMPLETED"])
+def test_a_run_that_is_executed_again_goes_on_with_what_was_scheduled(service, store, cloud, state):
+    cloud.states = [state]
+    first = schedule(service, store)
+    again = service.schedule(KEY, timeout_s=60, label="r2")
+    assert again == first
+    assert len(cloud.scheduled) == 1
+
+
+def test_what_is_gone_on_with_can_be_cancelled_by_its_new_label(service, store, cloud):
+    cloud.states = ["OPEN"]
+    schedule(service, store)
+    again = service.schedule(KEY, timeout_s=60, label="r2")
+    service.cancel_labelled("r2")
+    assert service.poll(again).state == "cancelled"
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, ConfigError), (503, TransientError)])
+def test_a_cancel_that_fails_says_so_without_the_token(service, store, cloud, status, kind):
+    schedule(service, store)
+    cloud.faults = [("GET", "/docker/worker/schedule", Answer(status))] * 9
+    with pytest.raises(kind, match=f"HTTP {status}") as caught:
+        service.cancel_labelled("r1")
+    assert TOKEN not in str(caught.value)
+
+
+def test_a_run_that_failed_is_scheduled_anew_when_it_is_executed_again(service, store, cloud):
+    cloud.states = ["CRASHED"]
+    first = schedule(service, store)
+    cloud.states = ["OPEN"]
+    again = service.schedule(KEY, timeout_s=60, label="r2")
+    assert again != first
+    service.cancel_labelled("r2")
+    assert service.poll(again).state == "cancelled"
+
+
 @pytest.mark.parametrize("key", ["request.json", "runs/r1/listing.jsonl", ""])
 def test_what_is_no_request_is_refused(service, store, key):
     with pytest.raises(PermanentError):
