@@ -9,7 +9,13 @@ import numpy.typing as npt
 from pipeline_project.core.quality.gray import Gray, checked_gray, to_gray
 from pipeline_project.core.quality.pyramid import Pyramid
 from pipeline_project.core.quality.rings import ring_means
-from pipeline_project.core.quality.spectra import Floats, Spectra, spectra
+from pipeline_project.core.quality.spectra import (
+    Floats,
+    Spectra,
+    spectra,
+    spectra_of_tiles,
+    tile_places,
+)
 from pipeline_project.core.quality.strips import GradientSums, gradient_sums
 from pipeline_project.core.records import Pixels
 
@@ -84,6 +90,11 @@ class Picture:
     def _chroma(self, channel: int) -> Spectra:
         if self.rgb is None:
             return spectra(np.full((1, 1), 128, np.uint8))
-        return spectra(
-            np.ascontiguousarray(cv2.cvtColor(self.rgb, cv2.COLOR_RGB2YCrCb)[..., channel])
-        )
+        # The tiles alone are converted: nine of them are a small part of most pictures.
+        return spectra_of_tiles([tile[:, :, channel] for tile in self._luma_and_differences])
+
+    @cached_property
+    def _luma_and_differences(self) -> list[Pixels]:
+        rgb = np.zeros((1, 1, 3), np.uint8) if self.rgb is None else self.rgb
+        cut = (np.ascontiguousarray(rgb[place]) for place in tile_places(rgb.shape[:2]))
+        return [np.asarray(cv2.cvtColor(tile, cv2.COLOR_RGB2YCrCb), np.uint8) for tile in cut]

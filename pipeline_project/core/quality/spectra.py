@@ -3,6 +3,7 @@
 Moiré is looked for here and on native pixels alone: resizing makes it and unmakes it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -78,14 +79,18 @@ def spectra(channel: Gray) -> Spectra:
     """Transform a 3x3 grid of tiles, evenly spread from edge to edge.
 
     Args:
-        channel: shape (height, width), uint8; gray, or one channel of colour. Sides under 96
-            pixels give narrower tiles, filled up with zeros behind the window.
+        channel: shape (height, width), uint8. Sides under 96 pixels give narrower tiles, filled
+            up with zeros behind the window.
     """
-    rows, columns = (min(side, TILE_PX) for side in channel.shape)
-    places = tile_places(channel.shape)
-    tiles = np.empty((len(places), rows, columns), np.float32)
-    for tile, place in zip(tiles, places, strict=True):
-        tile[:] = channel[place]
+    return spectra_of_tiles([channel[place] for place in tile_places(channel.shape)])
+
+
+def spectra_of_tiles(cut: Sequence[Gray]) -> Spectra:
+    """Transform tiles that were cut already, all of one shape, at most 96x96, uint8."""
+    rows, columns = cut[0].shape
+    tiles = np.empty((len(cut), rows, columns), np.float32)
+    for tile, pixels in zip(tiles, cut, strict=True):
+        tile[:] = pixels
     flat = tiles.reshape(len(tiles), -1)
     # Without its mean, whose leakage would drown quiet neighbours.
     flat -= flat.mean(axis=1, keepdims=True)
