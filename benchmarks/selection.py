@@ -103,7 +103,8 @@ def kmeans_pp(rows: np.ndarray, picks: int) -> np.ndarray:
 
 def subset(rows: np.ndarray, picks: int) -> np.ndarray:
     """Exact picks of a random part of the rows."""
-    part = np.sort(np.random.default_rng(SEED).choice(len(rows), SUBSET, replace=False))
+    few = min(SUBSET, len(rows))
+    part = np.sort(np.random.default_rng(SEED).choice(len(rows), few, replace=False))
     return part[own(np.asarray(rows[part], np.float32), picks)]
 
 
