@@ -199,12 +199,29 @@ class SelectionStage:
         )
         if pool.selections:
             facts.warnings += _pool_notes(media, considered, pool, self.config)
+            facts.warnings += self._other_kinds(media, pool)
         rows = selection_rows(selection_id, candidates, exclusions, selected, pool, names, keys)
         rows.take(frames.rejects)
         rows.add(embeddings, *pool.embedded)
         header_row = selection_set_row(header, self.config.engine, facts.counts)
         rows.add(TABLES["selection_sets"], header_row)
         return facts, rows
+
+    def _other_kinds(self, media: Sequence[KnownMedia], pool: Datapool) -> list[str]:
+        """Say when still images and frames of videos meet in a dataset for the first time."""
+        past = self.parts.lake.read(
+            TABLES["media"],
+            columns=["kind"],
+            where=("sha256", {frame.partition(":")[0] for frame in pool.frame_ids}),
+        )
+        before, now = set(past["kind"].to_pylist()), {each.info.kind for each in media}
+        if not before or before & now:
+            return []
+        return [
+            f"Dataset {self.config.dataset!r} has picks of {' and '.join(sorted(before))} files "
+            f"only, this run has {' and '.join(sorted(now))} files only: they are compared all the "
+            "same. Name another --dataset to keep them apart."
+        ]
 
     def _earlier(self) -> list[EarlierSelection]:
         return earlier_selections(self.parts.lake, self.config.dataset)

@@ -114,3 +114,15 @@ def test_images_are_not_considered_again_for_another_sampling_of_videos(tmp_path
     house.run(selection={"n_samples": 1})
     second = house.run(selection={"n_samples": 1}, sampling={"mode": "fps", "fps": 2})
     assert second.counts["candidates"] == 4
+
+
+def test_still_images_after_videos_share_the_dataset_and_it_is_said(house):
+    for path in house.media.iterdir():
+        path.unlink()
+    still(house.media / "c.png", 8)
+    second = house.run(selection={"n_samples": 1})
+    assert second.counts["picked"] == 1 and second.counts["pool"] == 2
+    assert any("picks of video files only" in said for said in second.result.warnings)
+    film(house.media / "d.mp4", 9)
+    third = house.run(selection={"n_samples": 1})
+    assert not any("files only" in said for said in third.result.warnings)
