@@ -147,6 +147,8 @@ def _map_counts(data: ReportData) -> dict[str, int]:
 def _meter(exclusion: Exclusion) -> tuple[float, float] | None:
     """Place value and threshold on a bar from 0, in percent; None where a bar would mislead."""
     value, threshold = exclusion.value, exclusion.threshold
+    if exclusion.measure == "review":
+        return None
     if not (0 <= value < float("inf") and 0 < threshold < float("inf")):
         return None
     end = 1.0 if max(value, threshold) <= 1 else 1.25 * max(value, threshold)

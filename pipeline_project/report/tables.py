@@ -104,11 +104,16 @@ def _reasons(rows: SelectionRows) -> Iterator[tuple[str, str]]:
         if not row["keeper"]:
             yield row["frame_id"], f"{row['kind']} duplicate of {_called(rows, row['group_id'])}"
     for row in rows.exclusions:
-        yield (
-            row["frame_id"],
-            f"{words(row['judgement'])}: {words(row['measure'])} {number(row['value'])}, "
-            f"threshold {number(row['threshold'])}",
-        )
+        yield row["frame_id"], _judgement(row)
+
+
+def _judgement(row: Mapping[str, Any]) -> str:
+    if row["measure"] == "review":  # people decided; there is no number
+        return f"{words(row['judgement'])} by people"
+    return (
+        f"{words(row['judgement'])}: {words(row['measure'])} {number(row['value'])}, "
+        f"threshold {number(row['threshold'])}"
+    )
 
 
 def _called(rows: SelectionRows, frame: str) -> str:
