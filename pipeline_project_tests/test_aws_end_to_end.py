@@ -63,13 +63,6 @@ def test_a_laptop_s_folder_is_curated_on_aws_and_the_box_is_stopped(house, foota
         .read()
     )
     assert (leases["leases"], leases["closing"]) == ([], None)
-    again = run(tmp_path, "pipeline", "curate", str(footage), "--on", "aws", **given)
-    assert again.returncode == 0, again.stderr
-    assert wait_for(lambda: bed.state() == "stopped")
-    assert len(keys(bed, "input/")) == 4
-    status = run(tmp_path, "pipeline", "instance", "status", "--on", "aws", "--json", **given)
-    (seen,) = [json.loads(line) for line in status.stdout.splitlines()]
-    assert (seen["state"], seen["kind"], seen["leases"]) == ("stopped", "g4dn.xlarge", [])
 
 
 def curate(folder, footage, given):
@@ -114,33 +107,4 @@ def test_a_run_ends_when_the_instance_has_cost_what_it_may(house, footage, tmp_p
     assert wait_for(lambda: bed.state() == "stopped")
     again = run(tmp_path, "pipeline", "curate", str(footage), "--on", "aws", **given)
     assert again.returncode == 0, again.stderr
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("PIPELINE_AWS__INSTANCE_ID", "i-0123456789abcdef0"),
-        ("PIPELINE_AWS__DOCUMENT", "no-such-document"),
-        ("PIPELINE_AWS__PROFILE", "no-such-profile"),
-        ("AWS_SECRET_ACCESS_KEY", "not-the-right-one"),
-    ],
-)
-def test_what_is_wrong_is_found_before_anything_is_started(house, footage, tmp_path, name, value):
-    bed, given = house
-    failed = run(
-        tmp_path, "pipeline", "curate", str(footage), "--on", "aws", **{**given, name: value}
-    )
-    assert failed.returncode == 2, failed.stderr
-    shown = "does not accept the key" if name == "AWS_SECRET_ACCESS_KEY" else value
-    assert shown in failed.stderr and "Traceback" not in failed.stderr
-    assert bed.box.starts == 0
-
-
-@pytest.mark.parametrize("name", ["BUCKET", "INSTANCE_ID"])
-def test_a_setting_that_is_missing_is_named_with_its_variable(house, footage, tmp_path, name):
-    _, given = house
-    given.pop(f"PIPELINE_AWS__{name}")
-    failed = run(tmp_path, "pipeline", "curate", str(footage), "--on", "aws", **given)
-    assert failed.returncode == 2
-    assert f"aws.{name.lower()} not set" in failed.stderr
-    assert f"PIPELINE_AWS__{name}" in failed.stderr
+    assert len(keys(bed, "input/")) == 4  # uploaded once, by the first
