@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from pipeline_project.cli.aws_checks import aws_findings
 from pipeline_project.cli.findings import Finding, look
+from pipeline_project.core.config import BUILT_IN_MODEL
 from pipeline_project.errors import ConfigError, PermanentError
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ def findings(
         yield look("home", lambda: _home(found), elsewhere)
         yield look("dagster", lambda: _dagster(found), elsewhere)
         yield _pexels(found)
+        if found.embedding.model != BUILT_IN_MODEL:
+            yield look(
+                "configured model",
+                lambda: _configured_model(found),
+                "put the files where it says, or set embedding.model",
+            )
     yield look("classifier", _classifier, _REINSTALL)
     yield look("embedding model", _model, _REINSTALL)
     yield look("images", _images, _REINSTALL)
@@ -121,7 +128,7 @@ def _lightly() -> Finding:
 def _classifier() -> str:
     from pipeline_project.core.quality.classifier import classifier
 
-    judge = classifier("talk")
+    judge = classifier("default")
     return f"{judge.name}, parameters {judge.sha256[:12]}"
 
 
@@ -142,6 +149,13 @@ def _model() -> str:
     if vector.shape != (space.dim,) or abs(float(np.linalg.norm(vector)) - 1) > 1e-3:
         raise PermanentError(f"{space.name} gives no unit vector of {space.dim} numbers")
     return f"{space.name} gives {space.dim} numbers; onnxruntime {version('onnxruntime')}"
+
+
+def _configured_model(settings: "Settings") -> str:
+    from pipeline_project.adapters.embedder import open_embedder
+
+    space = open_embedder(settings.embedding).space
+    return f"{settings.embedding.model} gives {space.dim} numbers, space {space.name}"
 
 
 def _images() -> str:

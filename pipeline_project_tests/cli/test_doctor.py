@@ -49,3 +49,11 @@ def test_a_key_is_seen_but_never_shown(pipeline, monkeypatch):
 
 def test_the_expected_hash_is_that_of_the_shipped_model():
     assert Lite0Embedder().space.weights_sha256 == MODEL_SHA256
+
+
+def test_a_configured_model_that_is_not_there_is_found(pipeline, monkeypatch):
+    monkeypatch.setenv("PIPELINE_EMBEDDING__MODEL", "gone.onnx")
+    answer = pipeline("doctor", "--json")
+    [found] = [row for row in answer.rows if row["check"] == "configured model"]
+    assert answer.code == 1
+    assert found["status"] == "fail" and "no file is at" in found["detail"]
