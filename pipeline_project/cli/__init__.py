@@ -31,6 +31,7 @@ from pipeline_project.cli.labels import labels_app
 from pipeline_project.cli.review import review
 from pipeline_project.cli.score import score
 from pipeline_project.cli.select import select
+from pipeline_project.cli.train import train
 from pipeline_project.errors import ConfigError, PipelineError
 
 INTERRUPTED = 130
@@ -50,6 +51,9 @@ app.command(help=help_of(score), short_help="Sharp, blur or moiré, per image.")
 app.command(help=help_of(embed), short_help="One vector per image, into a .npy file.")(embed)
 app.command(help=help_of(select), short_help="The selection engine alone, on vectors.")(select)
 app.command(help=help_of(export), short_help="Picks as other tools take them.")(export)
+app.command(help=help_of(train), short_help="A quality classifier from your own labelled folders.")(
+    train
+)
 app.command(help=help_of(doctor), short_help="Check this installation; say how to mend it.")(doctor)
 app.add_typer(labels_app, name="labels")
 app.add_typer(datapool_app, name="datapool")

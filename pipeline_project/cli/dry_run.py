@@ -134,8 +134,8 @@ def _work_left(
         that would have to be read to know are left out.
     """
     from pipeline_project.adapters.embedder import open_embedder
+    from pipeline_project.adapters.quality_model import load_classifier
     from pipeline_project.build import open_lake
-    from pipeline_project.core.quality.classifier import classifier
     from pipeline_project.worker.identify import recall
     from pipeline_project.worker.ledger import read_states
     from pipeline_project.worker.stages import FRAME_STAGES, Stages
@@ -144,7 +144,9 @@ def _work_left(
     lake = open_lake(settings)
     recalled = {} if config.rehash else recall(lake, refs)
     stages = Stages(
-        config, classifier(config.quality.classifier).sha256, open_embedder(config.embedding).space
+        config,
+        load_classifier(config.quality.classifier).sha256,
+        open_embedder(config.embedding).space,
     )
     keys = {
         each.sha256: stages.keys(each.sha256, each.info.kind).all()

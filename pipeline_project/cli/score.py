@@ -47,6 +47,13 @@ def score(
             help="More measures, with commas between: all, or names as in the README.",
         ),
     ] = None,
+    classifier: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="default, talk, or the path of a model (default: quality.classifier).",
+        ),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Settings file (default: pipeline.yaml, if there).")
     ] = None,
@@ -69,7 +76,7 @@ def score(
     listed = list_pictures(paths)
     threads = settings.limits.threads or os.cpu_count() or 1
     score_chunk, names = _scorer(
-        settings.quality.classifier, settings.quality.min_side_px, _named(measures)
+        classifier or settings.quality.classifier, settings.quality.min_side_px, _named(measures)
     )
     show = print_json if as_json else _table(names)
     # Rows on the terminal are progress enough, and a bar would run into them.
@@ -117,12 +124,12 @@ def _scorer(
     import cv2
 
     from pipeline_project.adapters.media.reader import LocalMediaReader
-    from pipeline_project.core.quality.classifier import classifier
+    from pipeline_project.adapters.quality_model import load_classifier
     from pipeline_project.core.quality.registry import MEASURES, measure_picture
 
     # One thread per image; OpenCV's own threads would only get in the way.
     cv2.setNumThreads(1)
-    reader, judge = LocalMediaReader(), classifier(classifier_name)
+    reader, judge = LocalMediaReader(), load_classifier(classifier_name)
     looked_at = {feature.measure for feature in judge.features}
     names = [name for name in MEASURES if name in looked_at | named or name in ALWAYS]
     colour = any(MEASURES[name].colour for name in names)

@@ -34,10 +34,12 @@ class SamplingConfig(Section):
 class QualityConfig(Section):
     """What happens to frames that are blurred, moiré-ridden or near-black."""
 
-    classifier: Literal["talk"] = Field(
-        default="talk",
-        description="talk: Gaussian naive Bayes over Laplacian variance, Sobel variance and "
-        "mean high-frequency log magnitude.",
+    classifier: str = Field(
+        default="default",
+        min_length=1,
+        description="default: a small network over scale-free sharpness and spectral peaks; talk: "
+        "Gaussian naive Bayes over Laplacian variance, Sobel variance and mean high-frequency log "
+        "power; or the path of a model that `pipeline train` wrote.",
     )
     action: Literal["drop", "weight", "tag"] = Field(
         default="drop",

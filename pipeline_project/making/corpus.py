@@ -39,7 +39,7 @@ from pipeline_project.making.simulator import drawn
 
 Kind = Literal["photograph", "painted", "rendered", "text", "drawn"]
 WHEELS = {"scikit-image": "skimage", "scikit-learn": "sklearn"}
-DRAWN_PER_KIND = 3
+DRAWN_PER_KIND = 4
 # More is never needed of one picture, and less memory is.
 MOST_PX = 6_500_000
 
@@ -74,7 +74,14 @@ def sources() -> list[Source]:
     """List every picture to learn from, in a fixed order."""
     stored = [Source(**entry) for entry in _stored()["sources"]]
     made = [
-        Source(f"drawn: {kind} {seed}", "drawn", f"{kind}/{seed}", f"drawn: {kind}", "drawn", 1.0)
+        Source(
+            f"drawn: {kind} {seed}",
+            "drawn",
+            f"{kind}/{seed}",
+            f"drawn: {kind} {seed}",
+            "drawn",
+            1.0,
+        )
         for kind in drawn.KINDS
         for seed in range(DRAWN_PER_KIND)
     ]

@@ -20,7 +20,7 @@ from pipeline_project.making import corpus
 from pipeline_project.making.simulator.examples import examples
 
 # Raise it when the simulator makes other pictures of the same source.
-RECIPE = "1"
+RECIPE = "2"
 PER_LABEL = 12
 _INDEX = "index.json"
 

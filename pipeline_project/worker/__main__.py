@@ -14,8 +14,8 @@ from dagster_pipes import open_dagster_pipes
 from pipeline_project.adapters.embedder import open_embedder
 from pipeline_project.adapters.engine.threads import ThreadEngine
 from pipeline_project.adapters.media.reader import LocalMediaReader
+from pipeline_project.adapters.quality_model import load_classifier
 from pipeline_project.adapters.sources.folder import fetch_file
-from pipeline_project.core.quality.classifier import classifier
 from pipeline_project.errors import ConfigError, PipelineError
 from pipeline_project.worker.fetching import opened_fetch
 from pipeline_project.worker.homes import Home, open_home
@@ -119,7 +119,7 @@ def local_parts(
         fetch=fetch,
         reader=LocalMediaReader(threads=_DECODER_THREADS),
         engine=ThreadEngine(files_at_once),
-        classifier=classifier(request.config.quality.classifier),
+        classifier=load_classifier(request.config.quality.classifier),
         embedder=open_embedder(request.config.embedding, threads_per_file),
         progress=progress,
     )

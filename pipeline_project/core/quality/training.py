@@ -22,10 +22,10 @@ Ints = npt.NDArray[np.int64]
 VERSION = "1"
 SEED = 20260101
 FOLDS = 5
-MEMBERS = 5
+MEMBERS = 4
 UNITS = 12
-WEIGHT_DECAY = 3.0
-MOST_STEPS = 400
+WEIGHT_DECAY = 6.0
+MOST_STEPS = 250
 # Feature values beyond these quantiles of the training data are taken as them.
 TAIL = 0.001
 # Enough to tell models apart, few enough to read; also where the file stays small.
@@ -33,12 +33,12 @@ DIGITS = 5
 
 _LOG = (
     "reference_laplacian_variance half_laplacian_variance quarter_laplacian_variance "
-    "tile_laplacian_variance laplacian_variance sobel_variance sharpness contrast noise_sigma"
+    "tile_laplacian_variance laplacian_variance contrast noise_sigma"
 ).split()
 _LINEAR = (
-    "fft_high_frequency spectral_peak_median spectral_peak_max spectral_peak_mean "
-    "spectral_peak_kurtosis spectral_slope spectral_band_2 spectral_band_3 spectral_band_4 "
-    "spectral_band_5 spectral_band_6 radial_residual"
+    "mean_luma dark_share light_share entropy fft_high_frequency spectral_peak_median "
+    "spectral_peak_max spectral_peak_mean spectral_slope spectral_band_2 spectral_band_3 "
+    "spectral_band_4 spectral_band_5 spectral_band_6 radial_residual"
 ).split()
 FEATURES = (
     *(Feature(name, "log", -np.inf, np.inf) for name in _LOG),

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline_project.core.selection.clusters import Clusters, cluster_rows
+from pipeline_project.core.selection.threads import ForEach, one_by_one, side_by_side
 from pipeline_project.core.selection.vectors import Vectors
 
 OnPick = Callable[[int, float | None], Iterable[int]]
@@ -59,6 +60,7 @@ class FarthestFirst:
         self._cluster_at = _CLUSTER_AT
         self._divide(np.append(np.arange(0, len(rows), _BLOCK_ROWS), len(rows)))
         self._batch = _BATCH_FIRST
+        self._for_each: ForEach = one_by_one
 
     @property
     def open_rows(self) -> int:
@@ -102,6 +104,12 @@ class FarthestFirst:
             least_distance: a row nearer than this to a pick is not picked.
             progress: called with picks made and wanted, now and then.
         """
+        with side_by_side() as self._for_each:
+            return self._pick(wanted, on_pick, least_distance, progress)
+
+    def _pick(
+        self, wanted: int, on_pick: OnPick, least_distance: float, progress: Progress | None
+    ) -> Literal["n_samples", "minimum_distance", "no rows"]:
         done, crowded = 0, False
         if wanted > 0 and self._count == 0:
             done += self._first(on_pick)
@@ -200,8 +208,7 @@ class FarthestFirst:
             stale = blocks[self._seen[blocks] < self._count]
             if not len(stale):
                 return top[np.isfinite(self._cosine[top])], limit
-            for block in stale.tolist():
-                self._update(block)
+            self._for_each(self._update, stale.tolist())
 
     def _update(self, block: int) -> None:
         """Bring a block's cosines up to date with all picks."""
@@ -236,8 +243,8 @@ class FarthestFirst:
             self._to_centres = np.concatenate([self._to_centres, fresh], axis=1)
 
     def _sort(self, clusters: Clusters) -> None:
-        for block in range(len(self._seen)):  # else some blocks would be older than their rows
-            self._update(block)
+        # Else some blocks would be older than their rows.
+        self._for_each(self._update, range(len(self._seen)))
         self._rows = self._rows[clusters.order]
         self._number = self._number[clusters.order]
         self._cosine = self._cosine[clusters.order]

@@ -41,7 +41,7 @@ def wear_fabric(
     height, width = pixels.shape[:2]
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     # Folds bend the threads: the phase wanders by some periods over the picture.
-    reach = 0.02 * max(height, width)
+    reach = 0.006 * max(height, width)
     bent_x = x + reach * smooth_field((height, width), int(rng.integers(2, 5)), rng)
     bent_y = y + reach * smooth_field((height, width), int(rng.integers(2, 5)), rng)
     angle = rng.uniform(0, np.pi)

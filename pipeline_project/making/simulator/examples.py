@@ -1,7 +1,8 @@
 """Labelled pictures of one source: sharp, blurred, moiré-ridden, each along many paths.
 
 What a person sees at 100 % is labelled, nothing in between: a Gaussian of sigma 1.2 px or more, a
-disc of radius 2 px or more, a path of 6 px or more (in a picture of up to a megapixel; above, in
+disc of radius 2 px or more, a straight path of 7 px or a
+curved one of 10 px or more (in a picture of up to a megapixel; above, in
 one shrunk to that), and moiré above the floor of `moire.py`.
 
 Every label goes the same ways: some straight to a file, most through a sensor, sharpening and
@@ -38,13 +39,13 @@ WORDS = ("weak", "medium", "strong")
 BLUR_RANGES_PX = {
     "gaussian": (1.2, 5.5),
     "defocus": (2.0, 9.5),
-    "motion": (6.0, 36.0),
-    "shake": (8.0, 40.0),
+    "motion": (7.0, 36.0),
+    "shake": (10.0, 40.0),
 }
 MOIRE_LEVELS = (5.0, 10.0)
 JUDGED_PX = 1_000_000
 LEAST_PX, MOST_PX, LARGE_PX = 110_000, 1_100_000, 4_200_000
-SCREEN_MOST_PX = 350_000
+SCREEN_MOST_PX = 300_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ FLOOR_LEVELS = 2.5
 EYE_SIGMA_PX = 0.8
 TRIES = 6
 KINDS = ("display", "display, other optics", "fabric", "undersampled", "display, shrunk")
-SHARES = (0.4, 0.2, 0.14, 0.13, 0.13)
+SHARES = (0.46, 0.18, 0.1, 0.13, 0.13)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,8 @@ def _other_optics(pixels: Pixels, rng: np.random.Generator) -> tuple[Pixels, Pix
 def _fabric(pixels: Pixels, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
     light = aliasing.wear_fabric(
         pixels,
-        cycles_per_px=float(rng.uniform(0.52, 1.35)),
-        depth=float(rng.uniform(0.15, 0.7)),
+        cycles_per_px=float(rng.uniform(0.68, 1.32)),
+        depth=float(rng.uniform(0.25, 0.8)),
         share=float(rng.choice([1.0, rng.uniform(0.35, 0.9)])),
         rng=rng,
     )

@@ -49,9 +49,9 @@ def any_sensor(rng: np.random.Generator) -> Sensor:
     return Sensor(
         pattern=PATTERNS[int(rng.integers(len(PATTERNS)))],
         edge_aware=bool(rng.random() < 0.5),
-        shot_noise=float(np.exp(rng.uniform(np.log(0.003), np.log(0.03)))),
+        shot_noise=float(np.exp(rng.uniform(np.log(0.003), np.log(0.022)))),
         read_noise=float(rng.uniform(0, 0.004)),
-        blur_sigma_px=float(rng.uniform(0.2, 0.45)) if rng.random() < 0.3 else 0.0,
+        blur_sigma_px=float(rng.uniform(0.2, 0.45)) if rng.random() < 0.2 else 0.0,
     )
 
 
