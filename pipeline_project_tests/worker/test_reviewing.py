@@ -1,10 +1,16 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
+from pipeline_project.core.selection.decisions import Review
+from pipeline_project.core.selection.pool import Predictions
 from pipeline_project.feedback.decisions import import_decisions
 from pipeline_project.feedback.labels import import_labels
+from pipeline_project.worker.datapool import Datapool
+from pipeline_project.worker.inputs import PoolInputs
+from pipeline_project.worker.reviewing import with_labels
 from pipeline_project_tests.worker.footage import film, still
 from pipeline_project_tests.worker.house import House
 
@@ -210,3 +216,14 @@ def test_what_cannot_be_compared_cannot_be_rescued_and_is_told(tmp_path, monkeyp
     second = house.run(parts=blind, selection={"n_samples": 1})
     assert frame not in house.picked(second.result)
     assert any("nothing can be seen in it" in each for each in second.result.warnings)
+
+
+def test_balance_counts_labels_of_earlier_picks_in_place_of_predictions():
+    pool = Datapool("v", ["p:0", "p:1"], np.eye(2, dtype=np.float32), frozenset(), 1)
+    counts = np.array([[1, 0], [0, 1], [3, 3], [4, 4]], float)  # two candidates, two picks
+    inputs = PoolInputs(predictions={"task": Predictions(("cat", "dog"), counts=counts)})
+    review = Review({}, {"p:1": {"dog": 2, "bird": 9}, "elsewhere:0": {"cat": 5}})
+    seen = with_labels(inputs, range(2), pool, review).predictions["task"].counts
+    assert seen.tolist() == [[1, 0], [0, 1], [3, 3], [0, 2]]
+    assert counts[3].tolist() == [4, 4]
+    assert with_labels(inputs, range(2), pool, Review()) is inputs
