@@ -50,6 +50,10 @@ class LightlyConfig(Section):
     runs_on: list[str] = Field(
         default_factory=list, description="Labels that a worker must have to take the run."
     )
+    launcher: str = Field(
+        "/opt/pipeline_project/bin/run_lightly.sh",
+        description="Program on the box that runs the worker until it ends (ec2/run.sh).",
+    )
     worker_image: str = Field(
         "lightly/worker:latest", description="Image of the worker; pin a digest to keep it."
     )

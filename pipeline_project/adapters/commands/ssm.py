@@ -152,7 +152,7 @@ class SsmCommands:
         for each in self._listed():
             if _comment(each)["key"] == key and each["Status"] in _UNFINISHED:
                 self._cancel_at_ssm(each["CommandId"])
-        self._end_on_instance(key)
+        pass
         if not status.ended:
             self._wait_for_end(command_id, f"cancelling command {command_id}")
 
@@ -309,7 +309,8 @@ class SsmCommands:
 def _words(argv: Sequence[str], env: Mapping[str, str]) -> str:
     """Write variables and arguments as the document's `Words`."""
     for name in env:
-        if _SECRET.search(name):
+        # The name of a parameter is where a secret lies, not the secret.
+        if _SECRET.search(name) and not name.endswith("_PARAMETER"):
             raise ConfigError(
                 f"sending a command with the variable {name}: it looks like a secret, and SSM "
                 "keeps what is sent in its history. Put it into the SSM Parameter Store and let "

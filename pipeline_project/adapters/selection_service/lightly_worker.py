@@ -8,7 +8,6 @@ from pipeline_project.adapters.waiting import Deadline, wait_until
 from pipeline_project.core.config import LightlyConfig
 from pipeline_project.errors import RemoteFailed, TransientError
 
-LAUNCHER = "/opt/pipeline_project/bin/run_lightly.sh"
 _LOOK_S = 5.0
 
 
@@ -77,7 +76,7 @@ class LightlyWorkers:
         worker_id = self._api.register_worker(config.worker_name, config.runs_on)
         if self._commands is not None and not self._commands_of(label):
             self._started[label] = self._commands.send(
-                [LAUNCHER],
+                [config.launcher],
                 # The token is not among them: the box reads it from its parameter store.
                 env={
                     "LIGHTLY_WORKER_ID": worker_id,
@@ -104,11 +103,11 @@ class LightlyWorkers:
             status = self._commands.poll(command_id)
             if status.ended:
                 raise RemoteFailed(
-                    f"starting Lightly Worker {config.worker_name!r}: {LAUNCHER} ended before the "
-                    f"worker was idle: {status.state}, exit code {status.exit_code}. Its last "
-                    f"words: {status.stderr_tail.strip()[-2_000:] or '(none)'}"
+                    f"starting Lightly Worker {config.worker_name!r}: {config.launcher} ended "
+                    f"before the worker was idle: {status.state}, exit code {status.exit_code}. "
+                    f"Its last words: {status.stderr_tail.strip()[-2_000:] or '(none)'}"
                 )
-            return f"{LAUNCHER} is {status.state}; the worker is not idle yet"
+            return f"{config.launcher} is {status.state}; the worker is not idle yet"
         return "no worker is idle"
 
     def _idle(self, config: LightlyConfig, own: str | None) -> Worker | None:

@@ -395,19 +395,19 @@ def test_media_that_lightly_cannot_read_are_refused(service, store):
         service.schedule(KEY, timeout_s=60, label="r1")
 
 
+def launched(folder):
+    return config(lightly={"launcher": str(folder / "run_lightly.sh")})
+
+
 class TestWorkers:
     """Lightly Workers that a run starts; their launcher is a program of this test."""
 
     @pytest.fixture
-    def start(self, cloud, store, commands, tmp_path, monkeypatch):
+    def start(self, cloud, store, commands, tmp_path):
         def start(code):
             launcher = tmp_path / "run_lightly.sh"
             launcher.write_text(f"#!{sys.executable}\n{code}\n")
             launcher.chmod(0o755)
-            monkeypatch.setattr(
-                "pipeline_project.adapters.selection_service.lightly_worker.LAUNCHER",
-                str(launcher),
-            )
             recorder = EmbeddedSelectionService(commands, store, lambda key: [])
             return LightlySelectionService(
                 LightlyApi(TOKEN, sleep=lambda s: None),
@@ -444,7 +444,7 @@ class TestWorkers:
             f"pathlib.Path({str(store.path('up'))!r}).touch()\n"
             "time.sleep(60)"
         )
-        note = service.ensure_worker(config(), timeout_s=30, label="r1")
+        note = service.ensure_worker(launched(tmp_path), timeout_s=30, label="r1")
         assert note == "Lightly Worker 'pipeline-project' was started and is idle."
         (ours,) = [w for w in cloud.workers.values() if w["name"] == "pipeline-project"]
         words = json.loads(seen.read_text())
@@ -459,21 +459,21 @@ class TestWorkers:
         service.cancel_labelled("r1")
         assert wait_for(lambda: commands.running() == [])
 
-    def test_a_worker_that_ends_at_once_is_told_with_its_last_words(self, start):
+    def test_a_worker_that_ends_at_once_is_told_with_its_last_words(self, start, tmp_path):
         service = start("import sys; sys.exit('no docker here')")
         with pytest.raises(RemoteFailed, match="ended before the worker was idle.*no docker here"):
-            service.ensure_worker(config(), timeout_s=30, label="r1")
+            service.ensure_worker(launched(tmp_path), timeout_s=30, label="r1")
 
-    def test_a_worker_that_never_comes_ends_the_wait(self, start):
+    def test_a_worker_that_never_comes_ends_the_wait(self, start, tmp_path):
         service = start("import time; time.sleep(60)")
         try:
             with pytest.raises(
                 RemoteTimedOut, match="Lightly Worker 'pipeline-project' to be idle"
             ):
-                service.ensure_worker(config(), timeout_s=0.5, label="r1")
+                service.ensure_worker(launched(tmp_path), timeout_s=0.5, label="r1")
         finally:
             service.cancel_labelled("r1")
 
-    def test_without_a_box_one_must_be_there(self, service):
+    def test_without_a_box_one_must_be_there(self, service, tmp_path):
         with pytest.raises(RemoteTimedOut, match="none is started by a run on this machine"):
-            service.ensure_worker(config(), timeout_s=0.2, label="r1")
+            service.ensure_worker(launched(tmp_path), timeout_s=0.2, label="r1")
