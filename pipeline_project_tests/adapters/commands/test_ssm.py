@@ -60,6 +60,11 @@ def test_another_document_of_that_name_is_told(running_box):
     assert "Key" in problem
 
 
+def test_the_name_of_a_parameter_that_holds_a_secret_may_be_sent(commands, running_box):
+    where = {"LIGHTLY_TOKEN_PARAMETER": "/pipeline_project/lightly_token"}
+    assert commands.send(["true"], env=where, timeout_s=30, label="r")
+
+
 def test_a_variable_that_looks_like_a_secret_is_never_sent(commands, running_box):
     with pytest.raises(ConfigError, match="PEXELS_API_KEY") as told:
         commands.send(SLEEP, env={"PEXELS_API_KEY": "s3cret"}, timeout_s=30, label="x")
