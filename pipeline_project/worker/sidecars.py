@@ -6,6 +6,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from pipeline_project.adapters.addresses import place_of
+from pipeline_project.adapters.aws_errors import error_code
 from pipeline_project.core.config import MetadataConfig
 from pipeline_project.core.metadata.lightly_json import file_json, frame_json
 from pipeline_project.core.metadata.lightly_metadata import (
@@ -27,6 +28,7 @@ from pipeline_project.worker.identify import Fetch, KnownMedia
 
 _Parsed = TypeVar("_Parsed")
 _ABSENT = (FileNotFoundError, NotADirectoryError)
+_GONE = frozenset({"NoSuchKey", "NotFound", "404"})
 
 # (name of the file below the source, number of the frame from 0)
 FramePlace = tuple[str, int]
@@ -224,11 +226,20 @@ class SidecarReader:
             with self.fetch(uri) as path:
                 return path.read_bytes()
         except MediaUnreadable as error:
-            if isinstance(error.__cause__, _ABSENT):
+            if _is_absent(error):
                 return None
             raise ConfigError(f"Reading {uri} beside the media: {error}") from error
         except OSError as error:
             raise ConfigError(f"Reading {uri} beside the media: {error.strerror}.") from error
+
+
+def _is_absent(error: BaseException | None) -> bool:
+    """Whether the reason of all is that there is no such file or object."""
+    while error is not None:
+        if isinstance(error, _ABSENT) or error_code(error) in _GONE:
+            return True
+        error = error.__cause__
+    return False
 
 
 def root_of(ref: MediaRef) -> str:
