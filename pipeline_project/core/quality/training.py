@@ -163,8 +163,10 @@ def _quietly_fitted(member: Any, standard: Floats, labels: Ints) -> Any:
     import warnings
 
     from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
 
-    with warnings.catch_warnings():
+    # Products this small take longer shared among threads, and sums then differ in their order.
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
         return member.fit(standard, labels)
 

@@ -145,7 +145,7 @@ def test_hash_changes_with_any_parameter_and_with_nothing_else(parameters):
 
 
 def test_a_classifier_that_does_not_exist_is_named_in_the_error():
-    with pytest.raises(ConfigError, match=r"'\.\./talk'.*Use 'talk'"):
+    with pytest.raises(ConfigError, match=r"'\.\./talk'.*Use 'default' or 'talk'"):
         classifier("../talk")
 
 
