@@ -89,6 +89,7 @@ class Ec2Instance:
         self._ec2 = ec2
         self._view = Ec2View(ec2, ssm, instance_id, patience_s=patience_s, sleep=sleep)
         self._tags = LeaseTags(ec2, instance_id, self._view)
+        self._was_ready = False
         self._book = LeaseBook(store, instance_id, clock)
         self._commands = commands
         self._instance_id = instance_id
@@ -163,6 +164,7 @@ class Ec2Instance:
             )
         # A box on its way down was not running for somebody else: we are who brings it up again.
         ours = seen.state in ("stopped", "stopping")
+        self._was_ready = False
         self._book.acquire(run_id, lease_s=lease_s, started_instance=ours)
         now = self._clock()
         tags = {lease_tag(run_id): now + timedelta(seconds=lease_s)}
@@ -196,12 +198,15 @@ class Ec2Instance:
             what=f"instance {self._instance_id} becoming ready",
             sleep=self._sleep,
         )
+        self._was_ready = True
         return self.status()
 
     def renew(self, run_id: str, *, lease_s: float) -> None:
         """Push the end of this run's lease forward; see `Instances.renew`."""
         self._book.renew(run_id, lease_s=lease_s)
         self._tags.write({lease_tag(run_id): self._clock() + timedelta(seconds=lease_s)})
+        if not self._was_ready:
+            return  # it may still be on its way down from an earlier run
         state = self._view.look().state
         if state not in ("running", "pending"):
             raise RemoteFailed(

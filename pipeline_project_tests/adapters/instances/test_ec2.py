@@ -211,6 +211,18 @@ def test_renewing_tells_a_run_that_its_instance_is_gone(instance, aws_bed):  # n
         instance.renew("run-1", lease_s=60)
 
 
+def test_a_lease_is_renewed_while_an_earlier_stop_is_waited_out(instance, aws_bed):  # noqa: F811
+    aws_bed.box.become("running")
+    aws_bed.delays.stop_s = 0.3
+    aws_bed.client("ec2").stop_instances(InstanceIds=[aws_bed.instance_id])
+    instance.start("run-1", lease_s=60)
+
+    def keep():
+        instance.renew("run-1", lease_s=60)
+
+    assert instance.wait_ready(timeout_s=20, keep=keep).state == "running"
+
+
 @pytest.mark.parametrize(
     "action",
     ["StartInstances", "StopInstances", "CreateTags", "DeleteTags", "DescribeInstanceAttribute"],
