@@ -152,7 +152,7 @@ class SsmCommands:
         for each in self._listed():
             if _comment(each)["key"] == key and each["Status"] in _UNFINISHED:
                 self._cancel_at_ssm(each["CommandId"])
-        pass
+        self._end_on_instance(key)
         if not status.ended:
             self._wait_for_end(command_id, f"cancelling command {command_id}")
 
