@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_project.sample import sample_dir
+from pipeline_project_tests.cli.test_train import write_labelled
 from pipeline_project_tests.commands import run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,6 +37,7 @@ def folder(tmp_path_factory) -> Path:
         for name in names:
             shutil.copy(sample_dir() / name, folder / kind / name)
     (folder / "selection.json").write_text(SELECTION.group(1))
+    write_labelled(folder / "labelled")
     return folder
 
 

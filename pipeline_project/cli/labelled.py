@@ -4,11 +4,14 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline_project.cli.console import shown
 from pipeline_project.cli.pictures import list_pictures
-from pipeline_project.core.records import LABELS, Label
 from pipeline_project.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pipeline_project.core.records import Label
 
 LEAST_PER_LABEL = 10
 SCENE_MARK = "__"
@@ -19,7 +22,7 @@ class LabelledPath:
     """One image file below a folder named after its label."""
 
     path: Path
-    label: Label
+    label: "Label"
     scene: str
 
 
@@ -33,6 +36,8 @@ def list_labelled(folder: Path, groups: Path | None) -> list[LabelledPath]:
     Raises:
         ConfigError: a folder is not there or holds too few images, or `groups` does not fit.
     """
+    from pipeline_project.core.records import LABELS
+
     folder = folder.expanduser()
     absent = [label for label in LABELS if not (folder / label).is_dir()]
     if absent:
@@ -63,6 +68,8 @@ def check_enough(found: Sequence[LabelledPath]) -> None:
     Raises:
         ConfigError: too few images of a label, or all those of a label show one scene.
     """
+    from pipeline_project.core.records import LABELS
+
     for label in LABELS:
         mine = [each for each in found if each.label == label]
         if len(mine) < LEAST_PER_LABEL:

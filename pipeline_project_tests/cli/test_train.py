@@ -24,14 +24,18 @@ def picture(label, seed):
     return made
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    there = tmp_path_factory.mktemp("labelled")
+def write_labelled(there):
     for label in LABELS:
-        (there / label).mkdir()
+        (there / label).mkdir(parents=True)
         for number in range(10):
             path = there / label / f"scene{number}__{label}.png"
             cv2.imwrite(str(path), picture(label, number))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    there = tmp_path_factory.mktemp("user") / "labelled"
+    write_labelled(there)
     return there
 
 

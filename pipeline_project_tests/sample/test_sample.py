@@ -31,7 +31,7 @@ def judged():
     for name in TRUTH.clips:
         for seconds, pixels in frames_each_second(name):
             measures = measure_frame(pixels)
-            given = classifier("talk").classify(measures)
+            given = classifier("default").classify(measures)
             rows.append((name, seconds, TRUTH.at(name, seconds), measures, given))
     return rows
 
@@ -126,7 +126,7 @@ def test_a_second_apart_there_is_enough_of_each_kind(judged):
 def test_stills_are_sharp():
     for name in TRUTH.stills:
         stored = cv2.imread(str(sample_dir() / name), cv2.IMREAD_COLOR_RGB)
-        given = classifier("talk").classify(measure_frame(np.asarray(stored, np.uint8)))
+        given = classifier("default").classify(measure_frame(np.asarray(stored, np.uint8)))
         assert max(given.p_blur, given.p_moire) < 0.8, name
 
 
