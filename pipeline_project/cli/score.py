@@ -3,10 +3,10 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -18,16 +18,11 @@ from pipeline_project.cli.console import (
     shown,
     write_line,
 )
-from pipeline_project.cli.pictures import (
-    in_order_by_chunks,
-    list_pictures,
-    read_for_measures,
-)
-from pipeline_project.errors import ConfigError, MediaError, PipelineError
+from pipeline_project.cli.explain import DEFAULT_FOLDER, Explainer, without_own, words
+from pipeline_project.cli.pictures import in_order_by_chunks, list_pictures
+from pipeline_project.cli.scorer import Row, Scorer, named_measures
+from pipeline_project.errors import PipelineError
 
-Row = dict[str, Any]
-# In every row, whatever the classifier looks at.
-ALWAYS = ("laplacian_variance", "sobel_variance", "fft_high_frequency", "mean_luma", "sharpness")
 # Images that a thread takes at once: they take about 2 ms each.
 _CHUNK = 8
 _COLOURS = {"sharp": "green", "blur": "yellow", "moire": "magenta", "failed": "red"}
@@ -54,6 +49,12 @@ def score(
             help="default, talk, or the path of a model (default: quality.classifier).",
         ),
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say which measures spoke, and draw it.")
+    ] = False,
+    explain_dir: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where the pictures of --explain go.")
+    ] = DEFAULT_FOLDER,
     config: Annotated[
         Path | None, typer.Option(help="Settings file (default: pipeline.yaml, if there).")
     ] = None,
@@ -68,27 +69,36 @@ def score(
       pipeline score photo.jpg
       pipeline score ~/photos
       pipeline score ~/photos --measures noise_sigma,entropy
+      pipeline score photo.jpg --explain
       pipeline score ~/photos --json | jq -r 'select(.label == "blur") | .path'
     """
+    from pipeline_project.adapters.quality_model import load_classifier
     from pipeline_project.settings import load_settings
 
     settings = load_settings(config)
-    listed = list_pictures(paths)
+    wanted = named_measures(measures)
+    judge = load_classifier(classifier or settings.quality.classifier)
+    listed, explainer = list_pictures(paths), None
+    if explain:
+        listed = without_own(listed, paths, explain_dir)
+        explainer = Explainer(explain_dir, listed, judge)
     threads = settings.limits.threads or os.cpu_count() or 1
-    score_chunk, names = _scorer(
-        classifier or settings.quality.classifier, settings.quality.min_side_px, _named(measures)
-    )
-    show = print_json if as_json else _table(names)
+    scorer = Scorer(judge, wanted, settings.quality.min_side_px, explainer)
+    show = print_json if as_json else _table(scorer.names)
     # Rows on the terminal are progress enough, and a bar would run into them.
     progress = None if sys.stdout.isatty() else TerminalProgress()
     seen: Counter[str] = Counter()
     with (
         progress or nullcontext(),
-        closing(in_order_by_chunks(score_chunk, listed, threads, chunk=_CHUNK)) as rows,
+        closing(
+            in_order_by_chunks(scorer, listed, threads, chunk=1 if explain else _CHUNK)
+        ) as rows,
     ):
         for done, row in enumerate(rows, start=1):
             seen[row["label"] or "failed"] += 1
             show(row)
+            if row["ok"] and explain and not as_json:
+                write_line("\n".join(f"        {line}" for line in words(row)))
             if progress:
                 progress.update("score", done, len(listed), "images", "")
     say(f"{len(listed)} tried: {', '.join(f'{n} {what}' for what, n in sorted(seen.items()))}.")
@@ -96,68 +106,6 @@ def score(
         raise PipelineError(
             f"No file could be scored, of {len(listed)} tried; the lines above say why for each."
         )
-
-
-def _named(measures: str | None) -> set[str]:
-    """Give the measures that are asked for by name.
-
-    Raises:
-        ConfigError: there is no such measure.
-    """
-    from pipeline_project.core.quality.registry import MEASURES
-
-    if measures == "all":
-        return set(MEASURES)
-    named = {name.strip() for name in (measures or "").split(",")} - {""}
-    if unknown := named - set(MEASURES):
-        raise ConfigError(
-            f"Reading --measures: there is no {', '.join(sorted(unknown))}. "
-            f"There are {', '.join(MEASURES)}; or all."
-        )
-    return named
-
-
-def _scorer(
-    classifier_name: str, min_side_px: int, named: set[str]
-) -> tuple[Callable[[Sequence[Path]], list[Row]], list[str]]:
-    """Make what turns paths into rows, failures included, and name their measures."""
-    import cv2
-
-    from pipeline_project.adapters.media.reader import LocalMediaReader
-    from pipeline_project.adapters.quality_model import load_classifier
-    from pipeline_project.core.quality.registry import MEASURES, measure_picture
-
-    # One thread per image; OpenCV's own threads would only get in the way.
-    cv2.setNumThreads(1)
-    reader, judge = LocalMediaReader(), load_classifier(classifier_name)
-    looked_at = {feature.measure for feature in judge.features}
-    names = [name for name in MEASURES if name in looked_at | named or name in ALWAYS]
-    colour = any(MEASURES[name].colour for name in names)
-    blank: Row = dict.fromkeys(("label", "p_sharp", "p_blur", "p_moire", *names))
-
-    def score_chunk(paths: Sequence[Path]) -> list[Row]:
-        rows: list[Row] = []
-        measured: list[tuple[Row, Row]] = []
-        for path in paths:
-            row: Row = {"path": str(path), "ok": True, "error": None, **blank}
-            try:
-                picture = read_for_measures(reader, path, min_side_px, colour=colour)
-                measured.append((row, measure_picture(picture, names)))
-            except MediaError as error:
-                row.update(ok=False, error=str(error))
-            rows.append(row)
-        verdicts = judge.classify_many([values for _, values in measured])
-        for (row, values), verdict in zip(measured, verdicts, strict=True):
-            row.update(
-                values,
-                label=verdict.label,
-                p_sharp=verdict.p_sharp,
-                p_blur=verdict.p_blur,
-                p_moire=verdict.p_moire,
-            )
-        return rows
-
-    return score_chunk, names
 
 
 def _table(names: list[str]) -> Callable[[Row], None]:
