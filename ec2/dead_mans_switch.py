@@ -31,7 +31,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 METADATA = "http://169.254.169.254"
@@ -166,7 +166,7 @@ def _seconds(text):
     except ValueError:
         return None
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
+        moment = moment.replace(tzinfo=timezone.utc)  # noqa: UP017  Python 3.8 has no datetime.UTC
     return moment.timestamp()
 
 

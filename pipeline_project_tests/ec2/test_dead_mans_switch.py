@@ -1,5 +1,6 @@
 """The script that the box runs every minute, started as the timer starts it."""
 
+import ast
 import importlib.util
 import json
 import subprocess
@@ -25,6 +26,7 @@ class Box:
     def __init__(self, folder: Path, metadata: Metadata) -> None:
         self.folder, self.metadata = folder, metadata
         self.shut_down = folder / "shut-down"
+        self.python = [sys.executable]
         self.up(600)
 
     def up(self, seconds: float) -> None:
@@ -40,7 +42,7 @@ class Box:
     def tick(self, *options: str) -> str:
         """Run the script once; returns what it said."""
         done = subprocess.run(
-            [sys.executable, str(SCRIPT), "--metadata", self.metadata.url]
+            [*self.python, str(SCRIPT), "--metadata", self.metadata.url]
             + ["--uptime-file", str(self.folder / "uptime")]
             + ["--state", str(self.folder / "run" / "state.json"), *options]
             + ["--shutdown", "touch", str(self.shut_down)],
@@ -206,3 +208,17 @@ def test_a_time_that_is_none_counts_as_no_such_tag(written: str) -> None:
     limits = {"grace_s": 300, "max_uptime_s": 86_400}
     assert "expired" in switch.decide(tags, now_s=now_s, uptime_s=1800, **limits)
     assert switch.decide({switch.STARTED: written}, now_s=now_s, uptime_s=1800, **limits) == ""
+
+
+def test_it_runs_on_the_python_of_an_older_image(box):
+    """Amazon Linux 2023 has 3.9 and Ubuntu 22.04 has 3.10: neither knows datetime.UTC."""
+    older = (
+        "import datetime, runpy, sys; del datetime.UTC; sys.argv = sys.argv[1:]; "
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    ast.parse(SCRIPT.read_text(), feature_version=(3, 8))
+    box.started(ago_s=590)
+    box.lease("one", ends_in_s=-400)
+    box.python = [sys.executable, "-c", older]
+    assert "expired" in box.tick()
+    assert box.shut_down.exists()
