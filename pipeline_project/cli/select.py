@@ -1,6 +1,7 @@
 """`pipeline select`: the selection engine alone, on vectors from anywhere."""
 
 import csv
+import io
 import json
 import time
 from enum import Enum
@@ -199,13 +200,18 @@ def read_columns(path: Path) -> "dict[str, npt.NDArray[Any]]":
     """
     import numpy as np
 
+    from pipeline_project.core.metadata.spreadsheet import separator_of, text_of, without_hint
+
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            names, *lines = list(csv.reader(file, strict=True)) or [[]]
+        text = without_hint(text_of(path.read_bytes()))
+        if "\0" in text:
+            raise csv.Error("it holds bytes that no text has")
+        cells = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator_of(text))
+        names, *lines = list(cells) or [[]]
     except OSError as error:
         raise ConfigError(f"Reading metadata from {path}: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"Reading metadata from {path}: no CSV in UTF-8: {error}.") from error
+    except csv.Error as error:
+        raise ConfigError(f"Reading metadata from {path}: {error}. Save it as CSV.") from error
     if not names or len(set(names)) < len(names):
         raise ConfigError(
             f"Reading metadata from {path}: the first line must name each column, once; seen "

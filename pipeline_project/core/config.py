@@ -59,6 +59,11 @@ class QualityConfig(Section):
         8.0, ge=0, le=255, description="Frames darker than this mean (0..255) are near-black: out."
     )
     min_side_px: int = Field(default=32, ge=3, description="Smaller images are rejected.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="Where measures are taken. auto: on a GPU where torch (extra `gpu`) is "
+        "installed and finds one. Values differ in their last digits only.",
+    )
 
 
 class EmbeddingConfig(Section):
@@ -151,7 +156,7 @@ class MetadataConfig(Section):
 
     csv: str | None = Field(
         None,
-        description="A table in UTF-8 with a column `file` (path below the source) and any others. "
+        description="A CSV table with a column `file` (path below the source) and any others. "
         "A relative path is below the source.",
     )
     path_pattern: str | None = Field(
@@ -243,6 +248,12 @@ class LimitsConfig(Section):
     )
     threads: int = Field(
         0, ge=0, le=256, description="Files worked on at once; 0 means one per processor."
+    )
+    memory_mb: int | None = Field(
+        None,
+        ge=1,
+        description="Most memory that picking may take for embeddings. Where they need more, "
+        "DIVERSITY is picked in two levels, and the run says how far off at most.",
     )
     checkpoint_s: float = Field(
         60.0, gt=0, description="Finished work is committed this often, so a kill loses little."

@@ -1,17 +1,16 @@
 """Reads a table that a person saved from a spreadsheet, whatever the spreadsheet made of it."""
 
-import codecs
 import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline_project.core.metadata.spreadsheet import separator_of, text_of, without_hint
 from pipeline_project.errors import ConfigError
 
 _ZIP = b"PK\x03\x04"
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
-_SEPARATORS = ",;\t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +40,13 @@ def read_table(path: Path, needed: tuple[str, ...]) -> list[Line]:
             f"Reading {path}: it is a spreadsheet's own format, not CSV. Open it, save it as CSV "
             "(UTF-8), and give that file."
         )
-    text = _text(data)
+    text = text_of(data)
     if "\0" in text or not text.strip():
         seen = "nothing is in it" if not text.strip() else "it holds bytes that no text has"
         raise ConfigError(f"Reading {path}: {seen}. Expected CSV with {_named(needed)}.")
-    first = text.lstrip().partition("\n")[0]
-    if first.lower().startswith("sep="):  # Excel's own hint, which it then does not show
-        text = text.lstrip().partition("\n")[2]
-        first = text.partition("\n")[0]
-    separator = max(_SEPARATORS, key=first.count)
+    text = without_hint(text)
+    first = text.partition("\n")[0]
+    separator = separator_of(text)
     lines = list(_lines(text, separator, path))
     found = (
         list(lines[0].cells) if lines else [each.strip().lower() for each in first.split(separator)]
@@ -78,15 +75,6 @@ def _lines(text: str, separator: str, path: Path) -> Iterator[Line]:
         raise ConfigError(
             f"Reading {path}, near line {reader.line_num}: {error}. Save it as CSV again."
         ) from error
-
-
-def _text(data: bytes) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
 
 
 def _named(names: tuple[str, ...]) -> str:

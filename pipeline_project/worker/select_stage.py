@@ -253,6 +253,7 @@ class SelectionStage:
         """The settings that decide what is picked and how it is written, in one spelling."""
         config = self.config
         selection = parse_selection_config(config.selection)
+        bound = config.limits.memory_mb
         return {
             "quality": config.quality.model_dump(mode="json"),
             "selection": selection.model_dump(mode="json"),
@@ -263,6 +264,7 @@ class SelectionStage:
             "duplicate_cosine": self.parts.embedder.space.duplicate_cosine,
             "duplicate_hamming_bits": MAX_HAMMING_BITS,
             "versions": {stage: VERSIONS[stage] for stage in SET_STAGES},
+            **({} if bound is None else {"memory_mb": bound}),
         }
 
     def _unseen(

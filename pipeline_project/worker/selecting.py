@@ -1,7 +1,8 @@
 """The set stages: duplicates out, then the pick."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -49,7 +50,7 @@ class Selected:
         survivors: rows that could have been picked.
         exclusions: rows that a THRESHOLD of the configuration took out.
         seconds: per stage.
-        warnings: why fewer were picked than asked for.
+        warnings: why fewer were picked than asked for, or not the best.
     """
 
     picks: list[PickedRow]
@@ -131,10 +132,11 @@ def pick(
             selection,
             n=_wanted(selection, demands, units),
             engine=config.engine,
+            memory_mb=config.limits.memory_mb,
         )
         selected.picks = _picks_of(result, units)
-        selected.exclusions = _beyond_thresholds(result, selection, inputs, units)
-        selected.warnings = _why_fewer(result, selection, len(units))
+        selected.exclusions = _beyond_thresholds(result, selection, units)
+        selected.warnings = _remarks(result, selection, len(units))
     selected.seconds = {
         "deduplicate": grouped - started,
         "select": time.perf_counter() - grouped,
@@ -276,22 +278,29 @@ def _selection_pool(
 def _constraints(
     config: CurationConfig, inputs: PoolInputs, units: _Rows, past: _Rows
 ) -> Constraints | None:
-    """Caps and gaps; earlier picks count, but of sequences nobody knows which were one pick."""
+    """Caps and gaps; earlier picks count.
+
+    Which earlier picks of a file were one sequence is not known: so many of them count as one.
+    """
     asked = config.constraints
     if asked.max_per_source is None and asked.min_gap_s is None:
         return None
     if inputs.group is None or inputs.time_s is None:
         raise ConfigError("Picking under constraints: nobody said where the frames are from.")
     times = inputs.time_s
-    before = inputs.group[past] if units.shape[1] == 1 else np.full(len(past), -1, np.intp)
-    # Between starts lies the sequence itself, and then the gap.
-    spans = times[units[:, -1]] - times[units[:, 0]]
-    span = float(np.nanmax(spans, initial=0.0)) if units.shape[1] > 1 else 0.0
+    before = inputs.group[past]
+    met: Counter[int] = Counter()
+    first = []
+    for group in before.tolist():
+        first.append(met[group] % units.shape[1] == 0)
+        met[group] += 1
     return Constraints(
         group=np.concatenate([inputs.group[units[:, 0]], before]),
         max_per_group=asked.max_per_source,
         time_s=np.concatenate([times[units[:, 0]], times[past]]),
-        min_gap_s=None if asked.min_gap_s is None else asked.min_gap_s + span,
+        min_gap_s=asked.min_gap_s,
+        end_s=np.concatenate([times[units[:, -1]], times[past]]),
+        counts=np.concatenate([np.ones(len(units), bool), np.asarray(first, bool)]),
     )
 
 
@@ -309,30 +318,28 @@ def _picks_of(result: SelectionResult, units: _Rows) -> list[PickedRow]:
 
 
 def _beyond_thresholds(
-    result: SelectionResult, selection: SelectionConfig, inputs: PoolInputs, units: _Rows
+    result: SelectionResult, selection: SelectionConfig, units: _Rows
 ) -> list[Exclusion]:
     """Which frames each THRESHOLD took out, by its value."""
     rules = [rule for rule in selection.strategies if rule.strategy.type == "THRESHOLD"]
     picked = {each.index for each in result.picks}
     found: dict[int, Exclusion] = {}
     for rule, outcome in zip(rules, result.thresholds, strict=True):
-        columns: Mapping[str, Column] = (
-            inputs.metadata if rule.input.key else inputs.scores[str(rule.input.task)]
-        )
-        name = str(rule.input.key or rule.input.score)
+        source = rule.input
+        name = source.key or source.score or source.name or source.type
         for unit in outcome.removed.tolist():
             if unit >= len(units) or unit in picked:
                 continue
+            value = float(outcome.values[unit])
+            missing = value != value
             for row in units[unit].tolist():
-                value = columns[name][row]
-                missing = value is None or value != value
                 found.setdefault(
                     row,
                     Exclusion(
                         row,
                         THRESHOLD,
                         f"{name} (missing)" if missing else name,
-                        0.0 if missing else float(value),
+                        0.0 if missing else value,
                         float(rule.strategy.threshold or 0.0),
                     ),
                 )
@@ -348,8 +355,19 @@ _WHY = {
 }
 
 
-def _why_fewer(result: SelectionResult, selection: SelectionConfig, units: int) -> list[str]:
+def _remarks(result: SelectionResult, selection: SelectionConfig, units: int) -> list[str]:
+    """What people should know of how the picking went."""
     wanted = selection.samples_of(units)
+    said = []
+    if not result.exact:
+        bound = result.coverage_bound
+        said.append(
+            "The embeddings need more than limits.memory_mb: picked in two levels"
+            + ("." if bound is None else f"; no frame is farther than {bound:.3f} from a pick.")
+        )
     if len(result.picks) >= wanted or result.stopped_by not in _WHY:
-        return []
-    return [f"{len(result.picks)} instead of {wanted} were picked: {_WHY[result.stopped_by]}."]
+        return said
+    return [
+        *said,
+        f"{len(result.picks)} instead of {wanted} were picked: {_WHY[result.stopped_by]}.",
+    ]

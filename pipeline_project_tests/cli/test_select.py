@@ -173,7 +173,7 @@ def test_metadata_of_a_table_can_be_balanced_and_cut(pipeline, vectors, tmp_path
         ("weather,lux\nsun\n", "line 2 has 1 values"),
         ("weather,lux\nsun,1\n", "embeddings 50, metadata weather 1"),
         ("lux\n" + "1\n" * 50, "no metadata key 'weather'; known: lux"),
-        (b"\xff\xfe\x00", "no CSV in UTF-8"),
+        (b"PK\x03\x04\x14\x00", "Save it as CSV"),
     ],
 )
 def test_a_table_that_does_not_fit_is_named_and_exit_2(pipeline, vectors, tmp_path, text, named):

@@ -116,6 +116,29 @@ def test_a_number_that_is_no_whole_number_of_sequences_is_refused(house):
         house.run(selection={"n_samples": 5}, constraints={"selected_sequence_length": 2})
 
 
+def test_earlier_sequences_count_for_gap_and_cap(tmp_path):
+    house = House(tmp_path)
+    film(house.media / "a.mp4", *range(14))
+    given = {"datapool": {"process_all": True}}
+    two = {"selected_sequence_length": 2}
+    first = house.run(selection={"n_samples": 2}, constraints=two, **given)
+    capped = house.run(
+        selection={"n_samples": 8}, constraints={**two, "max_per_source": 3}, **given
+    )
+    assert len(places(house, capped)) == 4  # two sequences beside the earlier one
+    house = House(tmp_path / "other")
+    film(house.media / "a.mp4", *range(14))
+    first = house.run(selection={"n_samples": 2}, constraints=two, **given)
+    apart = house.run(selection={"n_samples": 14}, constraints={**two, "min_gap_s": 2}, **given)
+    times = [time for _, time in places(house, apart)]
+    starts, ends = times[::2], times[1::2]
+    before = [time for _, time in places(house, first)]
+    assert len(starts) >= 2
+    spans = [*zip(starts, ends, strict=True), (before[0], before[1])]
+    for one, two_ in itertools.combinations(sorted(spans), 2):
+        assert two_[0] - one[1] >= 2
+
+
 def test_a_second_run_picks_other_sequences(house):
     given = {"constraints": {"selected_sequence_length": 3}, "datapool": {"process_all": True}}
     first = house.run(selection={"n_samples": 6}, **given)

@@ -169,8 +169,7 @@ def test_a_changed_classifier_labels_again_without_decoding(house):
     def other(parts):
         turned = replace(
             parts.classifier,
-            means=tuple(reversed(parts.classifier.means)),
-            variances=tuple(reversed(parts.classifier.variances)),
+            labels=tuple(reversed(parts.classifier.labels)),
             sha256="1" * 64,
         )
         return replace(parts, classifier=turned)

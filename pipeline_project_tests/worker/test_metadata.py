@@ -155,7 +155,7 @@ CATEGORIES = [{"id": 0, "name": "cat"}, {"id": 1, "name": "dog"}]
 
 def predicted(house, probabilities):
     beside(house, "predictions/tasks.json", ["pets"])
-    schema = {"task_description": "classification", "categories": CATEGORIES}
+    schema = {"task_type": "classification", "categories": CATEGORIES}
     beside(house, "predictions/pets/schema.json", schema)
     for number, likely in probabilities.items():
         found = [{"category_id": int(likely < 0.5), "probabilities": [likely, 1 - likely]}]
@@ -177,6 +177,31 @@ def test_picks_are_balanced_by_predicted_classes(house):
         selection={"n_samples": 2, "strategies": [rule(classes, "BALANCE", target={"dog": 1.0})]}
     )
     assert sorted(names(house, outcome)) == ["cam0/2.png", "cam1/3.png"]
+
+
+@pytest.mark.parametrize("length", [1, 2])
+def test_a_threshold_on_predicted_objects_and_on_chance_takes_out_what_is_below(house, length):
+    beside(house, "predictions/tasks.json", ["cars"])
+    schema = {"task_type": "object-detection", "categories": CATEGORIES}
+    beside(house, "predictions/cars/schema.json", schema)
+    for number in range(8):
+        found = [{"category_id": 1, "score": 0.5, "bbox": [0, 0, 1, 1]}] * number
+        file = {"file_name": f"cam{number % 2}/{number}.png", "predictions": found}
+        beside(house, f"predictions/cars/cam{number % 2}/{number}.json", file)
+    counted = {"type": "PREDICTIONS", "task": "cars", "name": "CATEGORY_COUNT"}
+    counted["categories"] = ["dog"]
+    many = rule(counted, "THRESHOLD", threshold=6 * length, operation="BIGGER_EQUAL")
+    chance = rule({"type": "RANDOM"}, "THRESHOLD", threshold=0, operation="BIGGER_EQUAL")
+    outcome = house.run(
+        selection={"n_samples": 4, "strategies": [rule({"type": "EMBEDDINGS"}, "DIVERSITY"),
+                                                  many, chance]},
+        constraints={"selected_sequence_length": length},
+    )  # fmt: skip
+    left = {1: {"cam0/6.png", "cam1/7.png"}, 2: {"cam1/5.png", "cam1/7.png"}}
+    assert set(names(house, outcome)) == left[length]
+    out = [row for row in house.rows("exclusions") if row["judgement"] == "threshold"]
+    assert {row["measure"] for row in out} == {"CATEGORY_COUNT"}
+    assert max(row["value"] for row in out) < 6 * length
 
 
 def test_similar_pictures_to_those_of_another_dataset_are_preferred(house):
@@ -257,7 +282,7 @@ def test_an_unknown_score_lists_the_known_ones(house):
     [
         ("metadata/schema.json", "[{]", "schema.json: not valid JSON"),
         ("predictions/tasks.json", '["cars"]', "known tasks: cars"),
-        ("predictions/pets/schema.json", "{}", "'task_description'"),
+        ("predictions/pets/schema.json", "{}", "'task_type'"),
         (
             "predictions/pets/cam0/0.json",
             '{"file_name": "", "predictions": [{"category_id": 0, "probabilities": [1.0]}]}',

@@ -66,3 +66,16 @@ def test_memory_does_not_grow_with_candidates_times_earlier_picks():
     finally:
         tracemalloc.stop()
     assert peak_bytes < 100e6  # the whole matrix would be 430 MB
+
+
+def test_picking_keeps_to_the_memory_that_is_asked_for():
+    vectors = unit(np.random.default_rng(2).normal(size=(40_000, DIM)))
+    config = {"selection": {"n_samples": 50}, "limits": {"memory_mb": 3}}
+    judgement = Judgement([], np.ones(len(vectors)), weighted=False)
+    bounded = pick(
+        candidates(vectors), judgement, past(vectors[:0]), CurationConfig.model_validate(config),
+        SPACE,
+    )  # fmt: skip
+    assert len(bounded.picks) == 50
+    [said] = bounded.warnings
+    assert "limits.memory_mb" in said and "no frame is farther than" in said

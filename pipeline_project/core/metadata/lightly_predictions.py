@@ -57,16 +57,16 @@ def parse_tasks(data: bytes, origin: str) -> list[str]:
 
 
 def parse_task_schema(data: bytes, origin: str, task: str) -> TaskSchema:
-    """Read a task's `schema.json`: `task_description` and `categories` of `id` and `name`.
+    """Read a task's `schema.json`: `task_type` and `categories` of `id` and `name`.
 
     Raises:
         ConfigError: names what was seen, and what is allowed.
     """
-    schema = load_object(data, origin, "task_description", "categories")
-    kind, categories = schema["task_description"], schema["categories"]
+    schema = load_object(data, origin, "task_type", "categories")
+    kind, categories = schema["task_type"], schema["categories"]
     if kind not in _TASK_TYPES:
         raise ConfigError(
-            f"Reading {origin}: task_description {shown(kind)} is not supported; allowed: "
+            f"Reading {origin}: task_type {shown(kind)} is not supported; allowed: "
             f"{', '.join(_TASK_TYPES)}."
         )
     names: dict[int, str] = {}

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Collection, Sequence
 
+from pipeline_project.core.metadata.spreadsheet import separator_of, text_of, without_hint
 from pipeline_project.core.metadata.values import Kind, MetadataTable, Value, kind_of
 from pipeline_project.errors import ConfigError
 
@@ -16,7 +17,7 @@ def read_csv(data: bytes, origin: str, listed: Collection[str]) -> tuple[Metadat
     """Read a table with a column `file` and any others.
 
     Args:
-        data: comma-separated, UTF-8, first line the names of the columns.
+        data: as a spreadsheet saves it; first line the names of the columns.
         origin: what to call it in messages.
         listed: names of the files of this run, paths below the source.
 
@@ -44,7 +45,7 @@ def read_csv(data: bytes, origin: str, listed: Collection[str]) -> tuple[Metadat
         if len(row) != len(header):
             raise ConfigError(
                 f"Reading {origin}: line {line} has {len(row)} cells, the first line {len(header)}."
-                " Put text that holds a comma in quotes."
+                " Put text that holds what separates cells in quotes."
             )
         values = dict(zip(header, row, strict=True))
         file = values.pop(FILE_COLUMN).strip()
@@ -121,13 +122,15 @@ def compiled(pattern: str) -> re.Pattern[str]:
 def _rows(data: bytes, origin: str) -> list[tuple[int, list[str]]]:
     """Line number and cells of every row that is not blank."""
     try:
-        text = data.decode("utf-8-sig")
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        text = without_hint(text_of(data))
+        if "\0" in text:
+            raise csv.Error("it holds bytes that no text has")
+        reader = csv.reader(
+            io.StringIO(text, newline=""), strict=True, delimiter=separator_of(text)
+        )
         return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(
-            f"Reading {origin}: {error}. Save it as comma-separated text in UTF-8."
-        ) from error
+    except csv.Error as error:
+        raise ConfigError(f"Reading {origin}: {error}. Save it as CSV again.") from error
 
 
 def _table(origin: str, cells: dict[str, dict[str, str]]) -> MetadataTable:

@@ -313,7 +313,7 @@ def _thresholds(
         passes = _OPERATIONS[str(rule.strategy.operation)](
             values, float(rule.strategy.threshold or 0)
         )
-        found.append(Threshold(rule.words, np.flatnonzero(~passes)))
+        found.append(Threshold(rule.words, np.flatnonzero(~passes), values))
         fits &= passes
     return tuple(found), fits
 

@@ -47,11 +47,14 @@ class Limits:
         members = self._members.get(group)
         if members is None:
             return []
-        self._picked[group] = self._picked.get(group, 0) + 1
+        counts = constraints.counts is None or bool(constraints.counts[row])
+        self._picked[group] = self._picked.get(group, 0) + counts
         most = constraints.max_per_group
         if most is not None and self._picked[group] >= most:
             return [int(each) for each in members]
         if constraints.min_gap_s is None or constraints.time_s is None:
             return []
-        apart = np.abs(constraints.time_s[members] - constraints.time_s[row])
+        starts = constraints.time_s
+        ends = starts if constraints.end_s is None else constraints.end_s
+        apart = np.maximum(starts[members] - ends[row], starts[row] - ends[members])
         return [int(each) for each in members[apart < constraints.min_gap_s]]

@@ -59,13 +59,18 @@ class Constraints:
         group: shape (n,), whole numbers, one per source; below 0: belongs to none.
         max_per_group: most picks of one group, preselected rows included. None: no bound.
         time_s: shape (n,), seconds within the group; NaN: no time, never too close.
-        min_gap_s: least seconds between two picks of one group. None: no bound.
+        min_gap_s: least seconds between the end of a pick and the start of the next one of its
+            group. None: no bound.
+        end_s: shape (n,), where a row ends that lasts, as a sequence does. None: no row lasts.
+        counts: shape (n,), whether a row counts for `max_per_group`. None: all do.
     """
 
     group: Rows
     max_per_group: int | None = None
     time_s: Floats | None = None
     min_gap_s: float | None = None
+    end_s: Floats | None = None
+    counts: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +132,17 @@ class PickedRow:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """What one THRESHOLD rule took out: its words, and the rows it alone would take."""
+    """What one THRESHOLD rule took out.
+
+    Attributes:
+        rule: in words.
+        removed: the rows that it alone would take out.
+        values: shape (n,), what it looked at, of all rows; NaN where nothing is known.
+    """
 
     rule: str
     removed: Rows
+    values: Floats
 
 
 @dataclass(frozen=True, slots=True)

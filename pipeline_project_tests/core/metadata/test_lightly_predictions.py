@@ -14,7 +14,7 @@ CATEGORIES = [{"id": 5, "name": "rain"}, {"id": 2, "name": "sun"}]
 
 
 def schema(kind="classification", categories=CATEGORIES):
-    given = {"task_description": kind, "categories": categories}
+    given = {"task_type": kind, "categories": categories}
     return parse_task_schema(json.dumps(given).encode(), "schema.json", "weather")
 
 

@@ -27,6 +27,20 @@ def test_columns_are_numbers_text_or_flags_by_what_is_written():
     assert column(found, "indoor") == ["true", "false", "true"]
 
 
+@pytest.mark.parametrize(
+    "saved",
+    [
+        "file;Wetter\r\nday/a.mp4;Nässe\r\n".encode("utf-8-sig"),
+        "file;Wetter\r\nday/a.mp4;Nässe\r\n".encode("cp1252"),
+        "file\tWetter\r\nday/a.mp4\tNässe\r\n".encode("utf-16"),
+        "sep=;\r\nfile;Wetter\r\nday/a.mp4;Nässe\r\n".encode(),
+    ],
+)
+def test_tables_are_read_as_spreadsheets_save_them(saved):
+    found, _ = read_csv(saved, "labels.csv", LISTED)
+    assert column(found, "Wetter") == ["Nässe", None, None]
+
+
 def test_empty_cells_and_files_without_a_row_are_missing():
     found, _ = table("file,speed,weather\nday/a.mp4,,sun\nday/b.mp4,2,\n")
     assert np.isnan(column(found, "speed")).tolist() == [True, False, True]
@@ -62,9 +76,9 @@ def test_what_cannot_be_read_is_refused_by_line_and_name(text, said):
     assert said in str(error.value) and "labels.csv" in str(error.value)
 
 
-def test_bytes_that_are_not_utf8_are_refused():
-    with pytest.raises(ConfigError, match="UTF-8"):
-        read_csv(b"file,a\nday/a.mp4,\xff\n", "labels.csv", LISTED)
+def test_a_spreadsheets_own_format_is_refused():
+    with pytest.raises(ConfigError, match="Save it as CSV"):
+        read_csv(b"PK\x03\x04\x14\x00\x06\x00file", "labels.xlsx", LISTED)
 
 
 def test_named_groups_of_a_pattern_are_keys():
