@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,8 +23,6 @@ from pipeline_project.cli.pictures import in_order_by_chunks, list_pictures
 from pipeline_project.cli.scorer import Row, Scorer, named_measures
 from pipeline_project.errors import PipelineError
 
-# Images that a thread takes at once: they take about 2 ms each.
-_CHUNK = 8
 _COLOURS = {"sharp": "green", "blur": "yellow", "moire": "magenta", "failed": "red"}
 
 
@@ -49,6 +47,10 @@ def score(
             help="default, talk, or the path of a model (default: quality.classifier).",
         ),
     ] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"] | None,
+        typer.Option(help="Where measures are taken (default: quality.device)."),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say which measures spoke, and draw it.")
     ] = False,
@@ -72,6 +74,7 @@ def score(
       pipeline score photo.jpg --explain
       pipeline score ~/photos --json | jq -r 'select(.label == "blur") | .path'
     """
+    from pipeline_project.adapters.measuring.opening import open_measurer
     from pipeline_project.adapters.quality_model import load_classifier
     from pipeline_project.settings import load_settings
 
@@ -83,16 +86,15 @@ def score(
         listed = without_own(listed, paths, explain_dir)
         explainer = Explainer(explain_dir, listed, judge)
     threads = settings.limits.threads or os.cpu_count() or 1
-    scorer = Scorer(judge, wanted, settings.quality.min_side_px, explainer)
+    measurer = open_measurer(device or settings.quality.device)
+    scorer = Scorer(judge, wanted, settings.quality.min_side_px, measurer, explainer)
     show = print_json if as_json else _table(scorer.names)
     # Rows on the terminal are progress enough, and a bar would run into them.
     progress = None if sys.stdout.isatty() else TerminalProgress()
     seen: Counter[str] = Counter()
     with (
         progress or nullcontext(),
-        closing(
-            in_order_by_chunks(scorer, listed, threads, chunk=1 if explain else _CHUNK)
-        ) as rows,
+        closing(in_order_by_chunks(scorer, listed, threads, chunk=scorer.chunk)) as rows,
     ):
         for done, row in enumerate(rows, start=1):
             seen[row["label"] or "failed"] += 1

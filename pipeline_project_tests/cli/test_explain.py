@@ -16,7 +16,11 @@ def test_every_scored_image_gets_its_explanation_and_a_picture(pipeline, photos,
     plain = pipeline("score", photos, "--json").rows
     assert len(rows) == len(GOOD) + len(BAD)
     for row, same in zip(rows, plain, strict=True):
-        assert {name: row[name] for name in same} == pytest.approx(same, rel=1e-9)
+        # Probabilities are computed for other numbers of images at once: the last digit moves.
+        assert all(
+            row[name] == (pytest.approx(value, rel=1e-9) if isinstance(value, float) else value)
+            for name, value in same.items()
+        )
         if not row["ok"]:
             assert row["explanation"] is None and row["picture"] is None
             continue

@@ -71,7 +71,7 @@ def over_local_mean(log_power: Floats) -> Floats:
     for spectrum, height in zip(log_power, heights, strict=True):
         cv2.blur(spectrum, (NEIGHBOURHOOD_BINS, NEIGHBOURHOOD_BINS), dst=height)
     np.subtract(log_power, heights, out=heights)
-    heights *= _tables().peak_band
+    heights *= tables().peak_band
     return heights
 
 
@@ -94,7 +94,7 @@ def spectra_of_tiles(cut: Sequence[Gray]) -> Spectra:
     flat = tiles.reshape(len(tiles), -1)
     # Without its mean, whose leakage would drown quiet neighbours.
     flat -= flat.mean(axis=1, keepdims=True)
-    tiles *= _window(rows, columns)
+    tiles *= window(rows, columns)
     if rows < TILE_PX or columns < TILE_PX:
         tiles = np.pad(tiles, ((0, 0), (0, TILE_PX - rows), (0, TILE_PX - columns)))
     for tile in tiles:
@@ -103,7 +103,7 @@ def spectra_of_tiles(cut: Sequence[Gray]) -> Spectra:
     power = _power(tiles)
     flat = power.reshape(len(power), -1)
     # Row by row: short sums are done by the calling thread, long products wake BLAS's own.
-    high_power = np.array([row.dot(_tables().high) for row in flat])
+    high_power = np.array([row.dot(tables().high) for row in flat])
     flat += np.float32(POWER_FLOOR)
     cv2.log(flat, dst=flat)
     return Spectra(power, high_power)
@@ -133,23 +133,32 @@ def _power(packed: Floats) -> Floats:
 
 def frequencies() -> npt.NDArray[np.float64]:
     """Distance from zero frequency of every bin, cycles per pixel, shape (96, 49)."""
-    return _tables().radius
+    return tables().radius
 
 
 def bins_in_band() -> int:
     """How many bins of one spectrum lie in the peak band."""
-    return int(np.count_nonzero(_tables().peak_band))
+    return int(np.count_nonzero(tables().peak_band))
 
 
 @dataclass(frozen=True)
-class _Tables:
+class Tables:
+    """What is the same for all spectra.
+
+    Attributes:
+        radius: distance from zero frequency of every bin, cycles per pixel, shape (96, 49).
+        peak_band: 1 in the peak band and 0 elsewhere, shape (96, 49).
+        high: weights of the power that give the mean square of what is high, shape (4704,).
+    """
+
     radius: npt.NDArray[np.float64]
     peak_band: Floats
     high: Floats
 
 
 @cache
-def _tables() -> _Tables:
+def tables() -> Tables:
+    """Make the tables once."""
     down = np.arange(TILE_PX) / TILE_PX - 0.5
     radius = np.hypot(down[:, None], np.arange(COLUMNS)[None, :] / TILE_PX)
     band = (radius >= PEAK_LOW) & (radius <= PEAK_HIGH)
@@ -159,11 +168,11 @@ def _tables() -> _Tables:
     # but the first and last stand for a negative frequency too.
     high = (radius > LOW_CYCLES_PER_PX) * 2.0 / TILE_PX**2
     high[:, [0, -1]] /= 2
-    return _Tables(radius, band.astype(np.float32), high.astype(np.float32).ravel())
+    return Tables(radius, band.astype(np.float32), high.astype(np.float32).ravel())
 
 
 @cache
-def _window(rows: int, columns: int) -> Floats:
+def window(rows: int, columns: int) -> Floats:
     """A Hann window of unit power; alternate rows change sign, which puts zero in the middle."""
     down, across = (np.sin(np.pi * np.arange(1, n + 1) / (n + 1)) ** 2 for n in (rows, columns))
     window = np.outer(down * (-1.0) ** np.arange(rows), across)
