@@ -120,6 +120,6 @@ def _reason(each: PickedRow, pool: Datapool) -> str:
     if each.reason:
         return each.reason
     if each.distance is None:
-        return "picked first"
+        return "picked first" if each.rank == 1 else ""
     compared = "pick or earlier pick" if pool.frame_ids else "pick"
     return f"{each.distance:.3f} away from the nearest {compared} before it"

@@ -150,13 +150,20 @@ class _Selection:
         if pool.embeddings is not None and config.needs().embeddings:
             whole = len(rows) == pool_rows
             vectors = unit_rows(pool.embeddings if whole else np.asarray(pool.embeddings)[rows])
+        choosing = [each for each in config.strategies if not _is_threshold(each)]
         self._ground = Ground(
-            pool, pool_rows, rows, vectors, candidate, max(1, capacity), wanted, seed
+            pool,
+            pool_rows,
+            rows,
+            vectors,
+            candidate,
+            max(1, capacity),
+            wanted,
+            seed,
+            balance_alone=all(each.strategy.type == "BALANCE" for each in choosing),
         )
         self.picked: list[PickedRow] = []
-        self._rules = [
-            bind(each, self._ground) for each in config.strategies if not _is_threshold(each)
-        ]
+        self._rules = [bind(each, self._ground) for each in choosing]
         if pool.weights is not None and (np.asarray(pool.weights) != 1).any():
             self._rules.append(doubt(np.asarray(pool.weights, np.float64)[rows]))
         self._limits = Limits(pool.constraints, pool_rows)

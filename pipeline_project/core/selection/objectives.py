@@ -184,15 +184,18 @@ class TargetSum(_Settled):
 class Balance(_Settled):
     """How near the classes of all picks come to a target."""
 
-    def __init__(self, classes: Classes, target: dict[str, float], power: float) -> None:
+    def __init__(
+        self, classes: Classes, target: dict[str, float], power: float, *, last: bool = False
+    ) -> None:
         """Begin with nothing picked.
 
         Args:
             classes: how much of each class the rows hold.
             target: ratio per class; the classes not named share what is left of 1.
             power: the strategy's strength.
+            last: whether rows of no class come after all others.
         """
-        share, self._target = self.columns(classes, target)
+        share, self._target = self.columns(classes, target, last=last)
         # Many rows are alike: each kind is looked at once.
         self._kinds, self._kind = np.unique(share, axis=0, return_inverse=True)
         self._kind = self._kind.reshape(-1)
@@ -209,15 +212,22 @@ class Balance(_Settled):
         return np.asarray(gain[self._kind[rows]])
 
     @staticmethod
-    def columns(classes: Classes, target: dict[str, float]) -> tuple[Numbers, Numbers]:
-        """The named classes and one for all others: shares (n, c + 1), ratios (c + 1,)."""
+    def columns(
+        classes: Classes, target: dict[str, float], *, last: bool = False
+    ) -> tuple[Numbers, Numbers]:
+        """Shares (n, c + 2) and ratios (c + 2,): named classes, all others, and none.
+
+        A row of no class holds nothing, and leaves the shares as they are; with `last` it takes
+        from all of them, so that any other row is better.
+        """
         named = [name for name in classes.names if name in target]
         at = [classes.names.index(name) for name in named]
         rest = [number for number in range(len(classes.names)) if number not in at]
         absent = sum(ratio for name, ratio in target.items() if name not in named)
-        share = np.column_stack([classes.share[:, at], classes.share[:, rest].sum(axis=1)])
+        none = ~classes.share.any(axis=1) & last
+        share = np.column_stack([classes.share[:, at], classes.share[:, rest].sum(axis=1), none])
         ratios = [target[name] for name in named]
-        ratios_of = np.asarray([*ratios, max(0.0, 1.0 - sum(ratios) - absent)])
+        ratios_of = np.asarray([*ratios, max(0.0, 1.0 - sum(ratios) - absent), 0.0])
         return share, ratios_of
 
     @override

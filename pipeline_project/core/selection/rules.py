@@ -40,6 +40,7 @@ class Ground:
         capacity: most rows that will ever be picked, those picked before included.
         wanted: how many are to be picked.
         seed: for RANDOM.
+        balance_alone: whether nothing but BALANCE tells rows apart.
     """
 
     pool: SelectionPool
@@ -50,6 +51,7 @@ class Ground:
     capacity: int
     wanted: int
     seed: int
+    balance_alone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,15 +186,15 @@ def _balance(rule: SelectionRule, found: Classes, ground: Ground) -> Rule:
 
     def describe(row: int) -> str:
         share = found.share[row]
-        return f"{rule.words} {found.names[int(share.argmax())]}" if share.any() else ""
+        return f"{rule.words} {found.names[int(share.argmax())] if share.any() else '(no class)'}"
 
     def add_to_mundig(selection: Any, known: Rows) -> None:
-        share, ratios = Balance.columns(found, target)
+        share, ratios = Balance.columns(found, target, last=ground.balance_alone)
         selection.add_balancing_strategy(share[known].tolist(), ratios.tolist(), strategy.power)
 
     return Rule(
         words=rule.words,
-        objective=lambda: Balance(found, target, strategy.power),
+        objective=lambda: Balance(found, target, strategy.power, last=ground.balance_alone),
         describe=describe,
         add_to_mundig=add_to_mundig,
     )

@@ -217,11 +217,21 @@ def test_what_was_picked_before_counts_in_the_balance():
     assert int((weather[select(pool, 20, even).indices] == "rain").sum()) == 15
 
 
-def test_a_row_of_no_class_leaves_the_balance_as_it_is():
+def test_rows_of_no_class_come_last_where_only_balance_tells_rows_apart():
     weather = np.array([None] * 5 + ["sun"] * 10 + ["", "rain", "rain"], object)
     pool = SelectionPool(metadata={"weather": weather})
-    picked = select(pool, 10, rule(metadata("weather"), "BALANCE", distribution="UNIFORM")).indices
-    words = [weather[row] for row in picked]
+    picks = select(pool, 14, rule(metadata("weather"), "BALANCE", distribution="UNIFORM")).picks
+    words = [weather[each.index] or "" for each in picks]
+    assert sorted(words[:4]) == ["rain", "rain", "sun", "sun"]
+    assert words[4:] == ["sun"] * 8 + [""] * 2
+    assert picks[-1].reason.endswith("(no class)")
+
+
+def test_a_row_of_no_class_leaves_the_balance_of_diverse_picks_as_it_is():
+    weather = np.array([None] * 5 + ["sun"] * 10 + ["", "rain", "rain"], object)
+    pool = SelectionPool(embeddings=random_rows(18), metadata={"weather": weather})
+    even = rule(metadata("weather"), "BALANCE", distribution="UNIFORM", strength=1e6)
+    words = [weather[row] for row in select(pool, 10, DIVERSITY, even).indices]
     assert words.count("sun") == words.count("rain") == 2
 
 
