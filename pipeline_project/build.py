@@ -191,6 +191,7 @@ def aws_instance(settings: Settings, session: AwsSession | None = None) -> "Ec2I
         _aws_commands(settings, session, home.store),
         aws.instance_id,
         ready_s=aws.ready_timeout_s,
+        usd_per_hour=aws.usd_per_hour,
     )
 
 
@@ -215,7 +216,9 @@ def _aws_commands(settings: Settings, session: AwsSession, output: ObjectStore) 
 def aws_session(settings: Settings) -> AwsSession:
     """The account of the settings; nothing is asked of it yet."""
     aws = settings.aws
-    return AwsSession(AwsAccess(aws.region, aws.profile, endpoint_urls=aws.endpoints))
+    return AwsSession(
+        AwsAccess(aws.region, aws.profile, aws.role_arn, aws.external_id, aws.endpoints)
+    )
 
 
 def make_publisher(settings: Settings, publish: Publish) -> Publisher:

@@ -88,6 +88,14 @@ class AwsConfig(Section):
     profile: str | None = Field(
         default=None, description="Of ~/.aws/config; nothing means the default credentials."
     )
+    role_arn: str | None = Field(
+        default=None,
+        pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$",
+        description="Role to assume for all of this; nothing works as the credentials' owner.",
+    )
+    external_id: str | None = Field(
+        default=None, description="What the role asks for beside it, if it does."
+    )
     bucket: str | None = Field(
         default=None,
         pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
@@ -131,6 +139,11 @@ class AwsConfig(Section):
         gt=0,
         description="End a run cleanly when the instance has cost so much since its start; what "
         "is done is kept.",
+    )
+    usd_per_hour: float | None = Field(
+        default=None,
+        gt=0,
+        description="What the instance costs you; nothing means the list price of a small table.",
     )
     endpoints: dict[str, str] = Field(
         default_factory=dict,

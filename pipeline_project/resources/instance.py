@@ -5,6 +5,7 @@ leaving releases only what this entry took.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 
@@ -15,6 +16,8 @@ from pipeline_project.adapters.instances.cost import Cost
 from pipeline_project.adapters.instances.local import INSTANCE_ID as LOCAL
 from pipeline_project.adapters.waiting import Deadline
 from pipeline_project.errors import TransientError
+
+COST_TAG = "pipeline_project/instance_cost"
 
 
 class RunInstance:
@@ -28,8 +31,10 @@ class RunInstance:
         log: logging.Logger,
         clock: Callable[[], float] = time.monotonic,
         max_cost_usd: float | None = None,
+        note: Callable[[Cost], None] = lambda _: None,
     ) -> None:
-        """Hold nothing yet."""
+        """Hold nothing yet; `note` is told what the instance has cost when it is stopped."""
+        self._note = note
         self._max_cost_usd = max_cost_usd
         self._instances = instances
         self._run_id = run_id
@@ -74,7 +79,15 @@ class RunInstance:
 
     def check(self) -> list[str]:
         """Return what would keep a run from starting or ending; empty is good."""
-        return self._instances.check()
+        problems = self._instances.check()
+        limit = self._max_cost_usd
+        if not problems and limit is not None and not self.is_local:
+            if math.isinf(self._instances.affordable_s(limit)):
+                problems.append(
+                    f"ending the run when the instance has cost aws.max_cost_usd, ${limit:g}: the "
+                    "price of this type in this region is not known here. Set aws.usd_per_hour."
+                )
+        return problems
 
     def start(self) -> InstanceStatus:
         """Take the lease and ask for the start, without waiting. Idempotent."""
@@ -112,6 +125,8 @@ class RunInstance:
         """Let go of the lease, and of the instance if it was the last. Idempotent."""
         outcome = self._instances.release(self._run_id)
         self._held = False
+        if outcome.cost is not None:
+            self._note(outcome.cost)
         return outcome
 
     def let_go(self) -> None:
@@ -136,7 +151,13 @@ def instance_resource(
     def instance(context: dg.InitResourceContext) -> Iterator[RunInstance]:
         log = context.log or logging.getLogger(__name__)
         run_id = context.run.run_id if context.run else "no-run"
-        held = RunInstance(instances, run_id, lease_s, log, max_cost_usd=max_cost_usd)
+
+        def note(cost: Cost) -> None:
+            """Put it on the run's page, also of a run that failed before its last step."""
+            if context.instance is not None and context.run is not None:
+                context.instance.add_run_tags(run_id, {COST_TAG: str(cost)})
+
+        held = RunInstance(instances, run_id, lease_s, log, max_cost_usd=max_cost_usd, note=note)
         try:
             yield held
         finally:

@@ -101,6 +101,16 @@ def test_passing_trouble_is_borne_as_long_as_the_lease_lasts(local, clock):
         held.keep()
 
 
+def test_a_cost_limit_that_cannot_be_kept_is_a_problem_before_the_start(local, clock):
+    class Unpriced(LocalInstance):
+        instance_id = "i-0123456789abcdef0"
+
+    local.__class__ = Unpriced
+    held = RunInstance(local, "run-1", 60.0, logging.getLogger("test"), max_cost_usd=5.0)
+    (problem,) = held.check()
+    assert "aws.max_cost_usd, $5" in problem and "aws.usd_per_hour" in problem
+
+
 def test_every_phase_gets_the_same_deadline(local, clock):
     held = hold(local, clock)
     first = held.deadline(100)

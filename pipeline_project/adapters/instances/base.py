@@ -47,10 +47,14 @@ class InstanceStatus:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseOutcome:
-    """What letting go of a lease led to, with a sentence for people."""
+    """What letting go of a lease led to, with a sentence for people.
+
+    `cost` is what the instance has cost since its start, where it was stopped.
+    """
 
     stopped: bool
     message: str
+    cost: Cost | None = None
 
 
 class Instances(Protocol):

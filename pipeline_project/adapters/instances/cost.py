@@ -63,6 +63,7 @@ class Prices:
         instance_type: str,
         running_s: float,
         disk_gb: float = 0.0,
+        usd_per_hour: float | None = None,
     ) -> Cost:
         """Add up an instance's hours and its disks for as long.
 
@@ -72,16 +73,21 @@ class Prices:
             running_s: seconds since the instance was started; at least a minute is charged.
             disk_gb: size of its gp3 disks; they cost while it is stopped too, which is not here.
                 Traffic between the instance and a bucket of the same region costs nothing.
+            usd_per_hour: the instance's own price, where the user knows it; the table's is a
+                guide only.
         """
-        hour = self.instance_hour_usd.get(region, {}).get(instance_type)
+        hour = usd_per_hour or self.instance_hour_usd.get(region, {}).get(instance_type)
         if hour is None:
             return Cost(
-                None, None, note=f"no price of {instance_type} in {region} in the table {self.date}"
+                None,
+                None,
+                note=f"no price of {instance_type} in {region} is known here; set aws.usd_per_hour",
             )
         hours = max(running_s, 60.0) / 3600.0 if running_s > 0 else 0.0
         disk_hour = disk_gb * self.disk_gb_month_usd.get(region, 0.0) / HOURS_PER_MONTH
         parts = {"instance": hours * hour, "disk": hours * disk_hour}
-        note = f"{instance_type} in {region}, {hours * 60:.0f} min at list prices of {self.date}"
+        source = "aws.usd_per_hour" if usd_per_hour else f"list prices as of {self.date}, unchecked"
+        note = f"{instance_type} in {region}, {hours * 60:.0f} min at {source}"
         out = self.transfer_out_gb_usd.get(region, 0.0)
         return Cost(sum(parts.values()), hour + disk_hour, parts, note, out)
 

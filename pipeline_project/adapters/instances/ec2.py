@@ -9,15 +9,15 @@ before us is never stopped by a run. Stopping is marked in the lease book before
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from pipeline_project.adapters.commands.ssm import SsmCommands
-from pipeline_project.adapters.instances.base import InstanceState, InstanceStatus, ReleaseOutcome
+from pipeline_project.adapters.instances.base import InstanceStatus, ReleaseOutcome
 from pipeline_project.adapters.instances.cost import Cost, Prices, shipped_prices
-from pipeline_project.adapters.instances.ec2_view import Ec2View, Seen, aws_code
+from pipeline_project.adapters.instances.ec2_view import Ec2View, Readiness, Seen, aws_code
 from pipeline_project.adapters.instances.leases import LeaseBook, utc_now
 from pipeline_project.adapters.instances.reaping import claim, reap
 from pipeline_project.adapters.instances.tags import LEASE, STARTED, LeaseTags, lease_tag
@@ -27,30 +27,6 @@ from pipeline_project.errors import PermanentError, PipelineError, RemoteFailed,
 
 STOP_S = 240.0  # an instance can be stopped only after it has booted
 CLOSING_S = STOP_S + 120.0  # beyond which whoever was to stop it counts as dead
-
-
-@dataclass(frozen=True, slots=True)
-class _Readiness:
-    """How near the instance is to taking commands."""
-
-    state: InstanceState
-    online: bool
-    closing: bool
-    wanted: bool
-
-    @property
-    def ready(self) -> bool:
-        return self.state == "running" and self.online and not self.closing
-
-    @property
-    def hopeless(self) -> bool:
-        return self.state == "terminated" or not self.wanted
-
-    def __str__(self) -> str:
-        words = [f"instance {self.state}", f"SSM agent {'' if self.online else 'not '}online"]
-        words += ["another run is just stopping it"] if self.closing else []
-        words += [] if self.wanted else ["no run holds a lease on it any more"]
-        return ", ".join(words)
 
 
 class Ec2Instance:
@@ -68,6 +44,7 @@ class Ec2Instance:
         patience_s: float = 120.0,
         interval_s: float = 5.0,
         prices: Prices | None = None,
+        usd_per_hour: float | None = None,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -83,6 +60,7 @@ class Ec2Instance:
             patience_s: how long throttling and outages are waited out in one call.
             interval_s: seconds between polls.
             prices: None is the table that comes with the program.
+            usd_per_hour: what the instance costs, in place of the table's price.
             clock: tells the time by which leases end.
             sleep: waits.
         """
@@ -96,6 +74,7 @@ class Ec2Instance:
         self._ready_s = ready_s
         self._interval_s = interval_s
         self._prices = prices
+        self._usd_per_hour = usd_per_hour
         self._clock = clock
         self._sleep = sleep
 
@@ -168,7 +147,13 @@ class Ec2Instance:
         self._book.acquire(run_id, lease_s=lease_s, started_instance=ours)
         now = self._clock()
         tags = {lease_tag(run_id): now + timedelta(seconds=lease_s)}
-        self._tags.write({**tags, STARTED: now} if ours else tags)
+        # The page is read after the tags were: whoever has a tag had a lease before.
+        kept = {lease_tag(each.run_id) for each in self._book.live()}
+        self._tags.write(
+            {**tags, STARTED: now} if ours else tags,
+            there=seen.tags,
+            stale=[each for each in seen.tags if each.startswith(LEASE) and each not in kept],
+        )
         if ours:
             self._ask_to_start()
         return self.status()
@@ -181,7 +166,7 @@ class Ec2Instance:
         A box that is still on its way down from an earlier run is started once it is there.
         """
 
-        def poll() -> _Readiness:
+        def poll() -> Readiness:
             keep()
             readiness = self._readiness()
             if readiness.state == "stopped" and readiness.wanted and not readiness.closing:
@@ -223,6 +208,10 @@ class Ec2Instance:
         spent = cost.usd if seen.up else 0.0
         return max(0.0, max_cost_usd - spent) / cost.usd_per_hour * 3600.0
 
+    def expected_cost(self, running_s: float) -> Cost:
+        """What it would cost to run so long from a start; nothing is started."""
+        return self._priced(self._view.look(), running_s)
+
     def release(self, run_id: str) -> ReleaseOutcome:
         """Let go of this run's lease; stop the instance if it was the last and we started it."""
         departure = self._book.release(run_id, closing_s=CLOSING_S)
@@ -239,47 +228,83 @@ class Ec2Instance:
                 f"Released the lease on {what}. It was running before any run of ours and is left "
                 "running: it costs money until somebody stops it.",
             )
-        return ReleaseOutcome(True, self._stop_now(run_id))
+        return self._stop_now(run_id)
 
     def stop(self) -> ReleaseOutcome:
-        """End every command and drop every lease, whoever holds them, and stop the instance."""
+        """End every command and drop every lease, whoever holds them, and stop the instance.
+
+        Also where the leases cannot be read or written: whoever asks for this wants it off.
+        """
         by = "pipeline instance stop"
-        dropped = self._book.close(by, closing_s=CLOSING_S, only_abandoned=False) or []
-        ended, trouble = self._end_commands()
-        message = self._stop_now(by)
-        words = f"Commands ended: {ended}; leases dropped: {len(dropped)}. {message}"
-        return ReleaseOutcome(True, " ".join([words, *trouble]))
+        trouble = []
+        try:
+            dropped = self._book.close(by, closing_s=CLOSING_S, only_abandoned=False) or []
+        except PipelineError as error:
+            dropped = []
+            trouble.append(f"The leases were not dropped: {error}")
+        ended, more = self._end_commands()
+        outcome = self._stop_now(by, whatever=True)
+        words = f"Commands ended: {ended}; leases dropped: {len(dropped)}. {outcome.message}"
+        return replace(outcome, message=" ".join([words, *more, *trouble]))
 
     def reap(self, reaper: str) -> ReleaseOutcome:
         """Stop the instance if it is one that we started and nobody wants; else leave it."""
         reason = reap(self._book.page(), self._clock())
         if not reason or not claim(self._book, reaper, closing_s=CLOSING_S):
             return ReleaseOutcome(False, f"Instance {self._instance_id} is left as it is.")
-        return ReleaseOutcome(True, f"{self._stop_now(reaper)} The reason: {reason}.")
+        outcome = self._stop_now(reaper)
+        return replace(outcome, message=f"{outcome.message} The reason: {reason}.")
 
-    def _stop_now(self, by: str) -> str:
-        """Ask for the stop until AWS agrees, then take our marks away; returns what was done."""
-        seen = self._stopping()
-        self._book.closed(by)
+    def _stop_now(self, by: str, *, whatever: bool = False) -> ReleaseOutcome:
+        """Ask for the stop until AWS agrees, then take our marks away; says what was done.
+
+        Args:
+            by: whose closing mark stands in the book.
+            whatever: stop it although the book cannot be written, or somebody came meanwhile.
+        """
+        seen = self._stopping(by, whatever)
         what = f"Instance {self._instance_id}"
-        done = f"{what} is asked to stop; it has cost {self._cost(seen)} since its start."
-        if not seen.up:
+        if seen is None:
+            return ReleaseOutcome(
+                False, f"{what} could not be stopped in time, and a run that came since uses it."
+            )
+        cost = self._cost(seen) if seen.up else None
+        done = f"{what} is asked to stop; it has cost {cost} since its start."
+        if cost is None:
             done = f"{what} is {seen.state} already."
-        ours = [each for each in seen.tags if each == STARTED or each.startswith(LEASE)]
         try:
-            self._tags.remove(ours)
-        except PipelineError as error:  # it is stopped, which matters; stale tags do no harm
+            self._book.closed(by)
+            came = {lease_tag(each.run_id) for each in self._book.live()}
+            ours = [each for each in seen.tags if each == STARTED or each.startswith(LEASE)]
+            self._tags.remove(each for each in ours if each not in came)
+        except PipelineError as error:  # it is stopped, which matters; stale marks end themselves
             done += f" Its tags were not removed: {error}"
-        return done
+        return ReleaseOutcome(True, done, cost)
 
-    def _stopping(self) -> Seen:
-        """Have the instance stopped or stopping; one that boots can be stopped only afterwards."""
+    def _taken_over(self, by: str) -> bool:
+        """Whether the closing mark ended and a run came: a late stop would be under that run."""
+        try:
+            page = self._book.page()
+        except PipelineError:
+            return False  # without the book, better stopped than left running
+        mine = page.closing is not None and page.closing.run_id == by
+        return not mine and bool(page.living(self._clock()))
+
+    def _stopping(self, by: str, whatever: bool) -> Seen | None:
+        """Have the instance stopped or stopping; one that boots can be stopped only afterwards.
+
+        Returns:
+            What it was at the first look; None when a run took it over and it was left on.
+        """
         first: list[Seen] = []
+        left: list[bool] = []
 
         def poll() -> Seen:
             seen = self._view.look()
             first[:] = first or [seen]
-            if seen.up:
+            if seen.up and not whatever and self._taken_over(by):
+                left.append(True)
+            elif seen.up:
                 try:
                     self._view.call(
                         lambda: self._ec2.stop_instances(InstanceIds=[self._instance_id]),
@@ -293,13 +318,15 @@ class Ec2Instance:
 
         last = wait_until(
             poll,
-            success=lambda seen: seen.state in ("stopping", "stopped", "terminated"),
+            success=lambda seen: bool(left) or seen.state in ("stopping", "stopped", "terminated"),
             failure=lambda _: False,
             deadline=Deadline(STOP_S),
             interval_s=self._interval_s,
             what=f"stopping instance {self._instance_id}",
             sleep=self._sleep,
         )
+        if left:
+            return None
         return last if last.state == "terminated" else first[0]
 
     def _end_commands(self) -> tuple[int, list[str]]:
@@ -313,10 +340,10 @@ class Ec2Instance:
             return ended, [f"The rest ends with the instance ({error})."]
         return ended, []
 
-    def _readiness(self) -> _Readiness:
+    def _readiness(self) -> Readiness:
         seen = self._view.look()
         page, now = self._book.page(), self._clock()
-        return _Readiness(
+        return Readiness(
             state=seen.state,
             online=seen.state == "running" and self._view.agent_online(seen.launched),
             closing=page.closes(now),
@@ -342,6 +369,9 @@ class Ec2Instance:
         running_s = 0.0
         if seen.launched is not None and seen.up:
             running_s = max(0.0, (utc_now() - seen.launched).total_seconds())
+        return self._priced(seen, running_s)
+
+    def _priced(self, seen: Seen, running_s: float) -> Cost:
         try:
             disk_gb, missing = self._view.disk_gb(), ""
         except PipelineError:  # nobody's run ends for a price
@@ -351,6 +381,7 @@ class Ec2Instance:
             instance_type=seen.kind,
             running_s=running_s,
             disk_gb=disk_gb,
+            usd_per_hour=self._usd_per_hour,
         )
         return replace(cost, note=cost.note + missing)
 

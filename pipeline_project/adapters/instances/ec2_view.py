@@ -36,6 +36,33 @@ class Seen:
         return self.state in ("pending", "running")
 
 
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """How near the instance is to taking commands."""
+
+    state: InstanceState
+    online: bool
+    closing: bool
+    wanted: bool
+
+    @property
+    def ready(self) -> bool:
+        """Whether commands are taken."""
+        return self.state == "running" and self.online and not self.closing
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether waiting on is of no use."""
+        return self.state == "terminated" or not self.wanted
+
+    def __str__(self) -> str:
+        """Say it for people."""
+        words = [f"instance {self.state}", f"SSM agent {'' if self.online else 'not '}online"]
+        words += ["another run is just stopping it"] if self.closing else []
+        words += [] if self.wanted else ["no run holds a lease on it any more"]
+        return ", ".join(words)
+
+
 class Ec2View:
     """Asks AWS about one instance, and waits out what may pass."""
 

@@ -11,7 +11,7 @@ none overwrites another's.
 An instance without the second is none of ours to stop.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from pipeline_project.adapters.instances.ec2_view import Ec2View
 
 LEASE = "pipeline_project:lease:"
 STARTED = "pipeline_project:started"
+MOST_TAGS = 50  # that EC2 takes on one resource
 _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -37,13 +38,31 @@ class LeaseTags:
         self._instance_id = instance_id
         self._view = view
 
-    def write(self, tags: Mapping[str, datetime]) -> None:
-        """Set tags to times."""
+    def write(
+        self,
+        tags: Mapping[str, datetime],
+        *,
+        there: Collection[str] = (),
+        stale: Collection[str] = (),
+    ) -> None:
+        """Set tags to times, and take those off that runs left which died.
+
+        Args:
+            tags: name to time.
+            there: all that the instance has.
+            stale: those of them that count for nothing any more.
+        """
+        # New before old, so that the switch on the instance never sees none; but room comes first.
+        room = len(there) + len(tags) <= MOST_TAGS
+        if not room:
+            self.remove(stale)
         pairs = [{"Key": name, "Value": f"{time:{_FORMAT}}"} for name, time in tags.items()]
         self._view.call(
             lambda: self._ec2.create_tags(Resources=[self._instance_id], Tags=pairs),
             f"writing tags of instance {self._instance_id}",
         )
+        if room:
+            self.remove(stale)
 
     def remove(self, names: Iterable[str]) -> None:
         """Take tags off; those that are not there are no error."""

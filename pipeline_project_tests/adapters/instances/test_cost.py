@@ -20,7 +20,7 @@ def test_hours_disk_and_transfer_add_up():
     assert cost.parts == pytest.approx({"instance": 1.8, "disk": 0.015, "transfer": 0.9})
     assert cost.usd == pytest.approx(2.715)
     assert cost.usd_per_hour == pytest.approx(1.21)
-    assert str(cost) == "about $2.71 (box in here, 90 min at list prices of 2030-01)"
+    assert str(cost) == "about $2.71 (box in here, 90 min at list prices as of 2030-01, unchecked)"
 
 
 def test_a_minute_is_the_least_that_is_charged():

@@ -140,10 +140,10 @@ def test_a_run_that_comes_while_the_last_one_leaves_is_not_stopped(
     decided, go_on = threading.Event(), threading.Event()
     stop = leaving._stopping
 
-    def slowly():
+    def slowly(*given):
         decided.set()
         go_on.wait(20)
-        return stop()
+        return stop(*given)
 
     monkeypatch.setattr(leaving, "_stopping", slowly)
     thread = threading.Thread(target=leaving.release, args=("run-1",))
@@ -156,8 +156,56 @@ def test_a_run_that_comes_while_the_last_one_leaves_is_not_stopped(
     thread.join()
     assert coming.wait_ready(timeout_s=20).state == "running"
     assert holders(coming) == ["run-2"]
+    assert lease_tag("run-2") in ours(aws_bed)
     assert aws_bed.box.starts == 2
     assert coming.release("run-2").stopped
+
+
+def test_a_stop_that_comes_after_its_mark_has_ended_spares_the_run_that_came(
+    aws_bed,  # noqa: F811
+    tmp_path,
+    clock,
+    monkeypatch,
+):
+    """As after a long loss of network to EC2: another run has long taken the box over."""
+    leaving, coming = (ec2_instance(aws_bed, tmp_path, clock) for _ in range(2))
+    leaving.start("run-1", lease_s=60)
+    leaving.wait_ready(timeout_s=20)
+    stop = leaving._stopping
+
+    def late(*given):
+        clock.pass_s(3_600)
+        coming.start("run-2", lease_s=60)
+        return stop(*given)
+
+    monkeypatch.setattr(leaving, "_stopping", late)
+    outcome = leaving.release("run-1")
+    assert not outcome.stopped and "a run that came since uses it" in outcome.message
+    assert (aws_bed.state(), holders(coming)) == ("running", ["run-2"])
+    assert coming.release("run-2").stopped
+
+
+def test_the_tags_of_many_dead_runs_are_taken_off_before_ec2_takes_no_more(
+    instance,
+    aws_bed,  # noqa: F811
+):
+    aws_bed.box.become("running")  # nobody stops it, which would take them all off
+    dead = [{"Key": lease_tag(f"dead-{n}"), "Value": "2020-01-01T00:00:00Z"} for n in range(49)]
+    aws_bed.client("ec2").create_tags(Resources=[aws_bed.instance_id], Tags=dead)
+    instance.start("run-1", lease_s=60)
+    assert ours(aws_bed) == {lease_tag("run-1")}
+    instance.start("run-2", lease_s=60)
+    assert ours(aws_bed) == {lease_tag("run-1"), lease_tag("run-2")}
+
+
+def test_a_damaged_lease_book_does_not_keep_a_user_from_stopping(instance, aws_bed):  # noqa: F811
+    instance.start("run-1", lease_s=60)
+    instance.wait_ready(timeout_s=20)
+    store, key = instance._book._store, instance._book.key
+    store.put(key, b"half a pa")
+    outcome = instance.stop()
+    assert outcome.stopped and "The leases were not dropped" in outcome.message
+    assert wait_for(lambda: aws_bed.state() == "stopped")
 
 
 def test_a_stop_that_aws_refused_is_tried_again_by_the_next_release(instance, aws_bed):  # noqa: F811
@@ -312,6 +360,14 @@ def test_cost_so_far_counts_minutes_and_disk_and_bounds_the_time(instance, aws_b
     hour_s = instance.affordable_s(0.587 + cost.usd)
     assert 3_000 < hour_s < 3_600
     assert instance.affordable_s(0.0) == 0.0
+
+
+def test_the_user_s_own_price_stands_in_place_of_the_table_s(aws_bed, tmp_path):  # noqa: F811
+    instance = ec2_instance(aws_bed, tmp_path, usd_per_hour=10.0)
+    cost = instance.expected_cost(1_800)
+    assert cost.parts["instance"] == pytest.approx(5.0)
+    assert "aws.usd_per_hour" in str(cost)
+    assert aws_bed.box.starts == 0
 
 
 def test_neither_tags_nor_prices_keep_an_instance_from_being_stopped(instance, aws_bed):  # noqa: F811
