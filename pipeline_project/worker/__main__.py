@@ -13,6 +13,7 @@ from dagster_pipes import open_dagster_pipes
 
 from pipeline_project.adapters.embedder import open_embedder
 from pipeline_project.adapters.engine.threads import ThreadEngine
+from pipeline_project.adapters.measuring.opening import open_measurer
 from pipeline_project.adapters.media.reader import LocalMediaReader
 from pipeline_project.adapters.quality_model import load_classifier
 from pipeline_project.adapters.sources.folder import fetch_file
@@ -121,6 +122,7 @@ def local_parts(
         engine=ThreadEngine(files_at_once),
         classifier=load_classifier(request.config.quality.classifier),
         embedder=open_embedder(request.config.embedding, threads_per_file),
+        measurer=open_measurer(request.config.quality.device),
         progress=progress,
     )
 

@@ -1,11 +1,11 @@
 """The frame stages of one file: sample, score, classify, embed, in one pass over its frames.
 
-Frames are decoded once and streamed: what is held at any moment is one frame and one batch of
-shrunken ones, whatever the length of the video.
+Frames are decoded once and streamed: what is held at any moment is one frame (with a GPU that
+measures, some) and one batch of shrunken ones, whatever the length of the video.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -14,10 +14,11 @@ import numpy as np
 
 from pipeline_project.adapters.embedder.base import ImageEmbedder
 from pipeline_project.adapters.lake.schemas import TABLES, Table, embeddings_table
+from pipeline_project.adapters.measuring.base import Gathering, Measurer
 from pipeline_project.adapters.media.base import MediaReader, OpenMedia
 from pipeline_project.core.hashing import perceptual_hash, pixels_sha256
 from pipeline_project.core.quality.classifier import Classifier
-from pipeline_project.core.quality.registry import measure_frame
+from pipeline_project.core.quality.picture import Picture
 from pipeline_project.core.records import Frame, Pixels, frame_id
 from pipeline_project.errors import MediaError, MediaTooSmall, MediaUnreadable
 from pipeline_project.worker.identify import Fetch, KnownMedia, check_unchanged
@@ -68,6 +69,7 @@ class FrameStages:
     reader: MediaReader
     classifier: Classifier
     embedder: ImageEmbedder
+    measurer: Measurer
     run_id: str
 
     def run(self, task: FrameTask) -> Iterator[FrameProgress]:
@@ -114,6 +116,7 @@ class FrameStages:
         size = self.stages.config.embedding.batch_size
         batch = FrameProgress(task)
         waiting: list[tuple[str, Pixels]] = []
+        unmeasured = Gathering[str](self.measurer)
         frames = media.frames(self.stages.config.sampling)
         while True:
             with _Clock(spent, "sample"):
@@ -121,21 +124,35 @@ class FrameStages:
             if frame is None:
                 break
             name = frame_id(task.media.sha256, frame.pts)
-            self._look_at(frame, name, batch, spent)
+            self._keep(frame, name, batch, spent)
+            if task.missing & {"score", "classify"}:
+                with _Clock(spent, "score"):
+                    measured = unmeasured.add(name, Picture.of_rgb(frame.pixels))
+                self._judge(measured, batch, spent)
             if "embed" in task.missing:
                 with _Clock(spent, "embed"):
                     waiting.append((name, self.embedder.prepare(frame.pixels)))
             batch.frames += 1
             if batch.frames >= size:
-                self._embed(waiting, batch, spent)
+                self._finish(unmeasured, waiting, batch, spent)
                 yield batch
                 batch, waiting = FrameProgress(task), []
-        self._embed(waiting, batch, spent)
+        self._finish(unmeasured, waiting, batch, spent)
         yield batch
 
-    def _look_at(
-        self, frame: Frame, name: str, batch: FrameProgress, spent: dict[str, float]
+    def _finish(
+        self,
+        unmeasured: Gathering[str],
+        waiting: list[tuple[str, Pixels]],
+        batch: FrameProgress,
+        spent: dict[str, float],
     ) -> None:
+        with _Clock(spent, "score"):
+            measured = unmeasured.rest()
+        self._judge(measured, batch, spent)
+        self._embed(waiting, batch, spent)
+
+    def _keep(self, frame: Frame, name: str, batch: FrameProgress, spent: dict[str, float]) -> None:
         task = batch.task
         if "sample" in task.missing:
             with _Clock(spent, "sample"):
@@ -146,25 +163,31 @@ class FrameStages:
                 }
                 batch.rows.add(TABLES["frames"], _frame_row(frame, name, task))
                 batch.rows.add(TABLES["thumbnails"], thumbnail)
-        if not task.missing & {"score", "classify"}:
-            return
-        with _Clock(spent, "score"):
-            measures = measure_frame(frame.pixels)
-        if "score" in task.missing:
-            row = {"frame_id": name, "datum_key": task.keys.score, **measures}
-            batch.rows.add(TABLES["scores"], row)
-        if "classify" in task.missing:
-            with _Clock(spent, "classify"):
-                verdict = self.classifier.classify(measures)
-            row = {
-                "frame_id": name,
-                "datum_key": task.keys.classify,
-                "label": verdict.label,
-                "p_sharp": verdict.p_sharp,
-                "p_blur": verdict.p_blur,
-                "p_moire": verdict.p_moire,
-            }
-            batch.rows.add(TABLES["labels"], row)
+
+    def _judge(
+        self,
+        measured: Sequence[tuple[str, dict[str, float]]],
+        batch: FrameProgress,
+        spent: dict[str, float],
+    ) -> None:
+        """Add the rows of measured frames: their scores, and their labels."""
+        task = batch.task
+        for name, measures in measured:
+            if "score" in task.missing:
+                row = {"frame_id": name, "datum_key": task.keys.score, **measures}
+                batch.rows.add(TABLES["scores"], row)
+            if "classify" in task.missing:
+                with _Clock(spent, "classify"):
+                    verdict = self.classifier.classify(measures)
+                row = {
+                    "frame_id": name,
+                    "datum_key": task.keys.classify,
+                    "label": verdict.label,
+                    "p_sharp": verdict.p_sharp,
+                    "p_blur": verdict.p_blur,
+                    "p_moire": verdict.p_moire,
+                }
+                batch.rows.add(TABLES["labels"], row)
 
     def _embed(
         self, waiting: list[tuple[str, Pixels]], batch: FrameProgress, spent: dict[str, float]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pipeline_project.adapters.embedder.base import ImageEmbedder
 from pipeline_project.adapters.engine.base import Engine
 from pipeline_project.adapters.lake.base import Lake
+from pipeline_project.adapters.measuring.base import Measurer
 from pipeline_project.adapters.media.base import MediaReader
 from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.core.quality.classifier import Classifier
@@ -23,4 +24,5 @@ class Parts:
     engine: Engine
     classifier: Classifier
     embedder: ImageEmbedder
+    measurer: Measurer
     progress: Progress

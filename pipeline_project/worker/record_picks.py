@@ -153,7 +153,13 @@ def _look(
         if not missing:
             continue
         work = FrameStages(
-            stages, parts.fetch, reader, parts.classifier, parts.embedder, request.run_id
+            stages,
+            parts.fetch,
+            reader,
+            parts.classifier,
+            parts.embedder,
+            parts.measurer,
+            request.run_id,
         )
         for batch in work.run(FrameTask(each, own, missing)):
             checkpoints.take(batch.rows)

@@ -138,7 +138,15 @@ def _look(
         if missing:
             tasks.append(FrameTask(each, own, missing))
     _announce(tasks, len(media) - len(tasks) - len(done.failed), stages, parts)
-    work = FrameStages(stages, parts.fetch, parts.reader, parts.classifier, parts.embedder, run_id)
+    work = FrameStages(
+        stages,
+        parts.fetch,
+        parts.reader,
+        parts.classifier,
+        parts.embedder,
+        parts.measurer,
+        run_id,
+    )
 
     def do(group: list[FrameTask]) -> Iterator[FrameProgress]:
         if group[0].missing == {"classify"}:
