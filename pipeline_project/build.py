@@ -191,6 +191,7 @@ def aws_instance(settings: Settings, session: AwsSession | None = None) -> "Ec2I
         _aws_commands(settings, session, home.store),
         aws.instance_id,
         ready_s=aws.ready_timeout_s,
+        patience_s=aws.patience_s,
         usd_per_hour=aws.usd_per_hour,
     )
 
@@ -210,7 +211,9 @@ def _aws_commands(settings: Settings, session: AwsSession, output: ObjectStore) 
 
     aws = settings.aws
     ssm = session.client("ssm")
-    return SsmCommands(ssm, str(aws.instance_id), aws.document, output=output)
+    return SsmCommands(
+        ssm, str(aws.instance_id), aws.document, output=output, patience_s=aws.patience_s
+    )
 
 
 def aws_session(settings: Settings) -> AwsSession:

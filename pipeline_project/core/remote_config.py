@@ -134,6 +134,11 @@ class AwsConfig(Section):
     lease_s: float = Field(
         default=600.0, ge=30, description="A run that says nothing for so long counts as dead."
     )
+    patience_s: float = Field(
+        default=120.0,
+        ge=0,
+        description="How long throttling and outages of AWS are waited out in one call.",
+    )
     max_cost_usd: float | None = Field(
         default=None,
         gt=0,
