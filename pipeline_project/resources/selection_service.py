@@ -42,7 +42,7 @@ class SelectionClient:
         Raises:
             ConfigError: there is one.
         """
-        yield from self._service.fitting(refs) if config.service == "lightly" else refs
+        yield from (self._service.fitting(config, refs) if config.service == "lightly" else refs)
 
     def ensure_worker(self, config: CurationConfig, deadline: Deadline, label: str) -> str:
         """Have a worker ready to take the selection; return a sentence on what was done.

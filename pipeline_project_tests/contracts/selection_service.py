@@ -31,7 +31,7 @@ class SelectionServiceContract:
 
     def test_a_listing_that_fits_is_passed_on_as_it_is(self, service):
         refs = [MediaRef(f"file:///{n}.mp4", f"{n}.mp4", "here", 1, "") for n in range(3)]
-        assert list(service.fitting(iter(refs))) == refs
+        assert list(service.fitting(CurationConfig(), iter(refs))) == refs
 
     def test_a_completed_selection_can_be_fetched(self, service):
         scheduled = self.schedule(service, "completes")

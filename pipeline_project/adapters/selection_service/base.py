@@ -51,11 +51,11 @@ class SelectionService(Protocol):
         """
         ...
 
-    def fitting(self, refs: Iterable[MediaRef]) -> Iterator[MediaRef]:
+    def fitting(self, config: CurationConfig, refs: Iterable[MediaRef]) -> Iterator[MediaRef]:
         """Pass a listing on.
 
         Raises:
-            ConfigError: at the first file that the service cannot take together with the others.
+            ConfigError: at the first file that the service cannot take, or not with the others.
         """
         ...
 

@@ -56,7 +56,7 @@ class EmbeddedSelectionService:
         """Nothing is needed but what every run needs."""
         return []
 
-    def fitting(self, refs: Iterable[MediaRef]) -> Iterator[MediaRef]:
+    def fitting(self, config: CurationConfig, refs: Iterable[MediaRef]) -> Iterator[MediaRef]:
         """Pass a listing on: everything fits."""
         yield from refs
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline_project.adapters.addresses import is_bucket
 from pipeline_project.adapters.commands.base import Commands
 from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.adapters.selection_service.base import SelectionOutcome, SelectionStatus
@@ -24,6 +25,8 @@ from pipeline_project.adapters.selection_service.lightly_plan import (
     kind_of,
     make_plan,
     names_in_bucket,
+    read_address,
+    uploads_address,
 )
 from pipeline_project.adapters.selection_service.lightly_worker import LightlyWorkers
 from pipeline_project.adapters.waiting import Deadline
@@ -94,18 +97,27 @@ class LightlySelectionService:
             TransientError: the service does not answer, which is no fault of the configuration.
         """
         try:
-            make_plan(config, self._store.root)
+            plan = make_plan(config, self._store.root)
+            if not is_bucket(config.source or ""):
+                names_in_bucket([f"{uploads_address(self._store.root)}/uploads"], plan.read)
             self._api.try_token()
         except (ConfigError, PermanentError) as error:
             return [str(error).rstrip(".")]
         return []
 
-    def fitting(self, refs: Iterable[MediaRef]) -> Iterator[MediaRef]:
-        """Pass a listing on, of videos or of images; see `SelectionService.fitting`."""
+    def fitting(self, config: CurationConfig, refs: Iterable[MediaRef]) -> Iterator[MediaRef]:
+        """Pass a listing on, of videos or of images that Lightly can read.
+
+        Raises:
+            ConfigError: at the first file of the other kind, or outside `lightly.input`.
+        """
         first: MediaRef | None = None
+        read = read_address(config, self._store.root)
         for ref in refs:
             first = first or ref
             kind_of([first.name, ref.name])
+            if is_bucket(ref.uri):  # others are uploaded to where `check` has looked
+                names_in_bucket([ref.uri], read)
             yield ref
 
     def ensure_worker(self, config: CurationConfig, *, timeout_s: float, label: str) -> str:

@@ -42,6 +42,16 @@ class Plan:
     messages: list[str] = field(default_factory=list)
 
 
+def read_address(config: CurationConfig, store_root: str) -> str:
+    """Give the address that Lightly reads media below; as `make_plan`, but checks nothing."""
+    return (config.lightly.input or uploads_address(store_root)).rstrip("/")
+
+
+def uploads_address(store_root: str) -> str:
+    """Give the address below which uploads lie."""
+    return f"{store_root.rstrip('/')}/input"
+
+
 def make_plan(config: CurationConfig, store_root: str) -> Plan:
     """Make the plan of a run.
 
@@ -55,7 +65,7 @@ def make_plan(config: CurationConfig, store_root: str) -> Plan:
     ours = config.lightly
     old = _translated(ours.docker_options, ours.worker_config)
     dataset = ours.dataset or old.dataset_name or config.dataset
-    read = (ours.input or f"{store_root.rstrip('/')}/input").rstrip("/")
+    read = read_address(config, store_root)
     write = (ours.output or f"{store_root.rstrip('/')}/lightly").rstrip("/")
     problems = [
         f"lightly.{name} is not set"

@@ -15,6 +15,7 @@ from pipeline_project.adapters.selection_service.embedded import EmbeddedSelecti
 from pipeline_project.adapters.selection_service.lightly import LightlySelectionService
 from pipeline_project.adapters.selection_service.lightly_api import LightlyApi
 from pipeline_project.core.config import CurationConfig
+from pipeline_project.core.records import MediaRef
 from pipeline_project.errors import (
     ConfigError,
     PermanentError,
@@ -477,3 +478,22 @@ class TestWorkers:
     def test_without_a_box_one_must_be_there(self, service, tmp_path):
         with pytest.raises(RemoteTimedOut, match="none is started by a run on this machine"):
             service.ensure_worker(launched(tmp_path), timeout_s=0.2, label="r1")
+
+
+def test_media_that_lightly_cannot_read_are_told_while_they_are_listed(service):
+    config = CurationConfig(service="lightly", lightly={**ACCESS, "input": "s3://theirs/raw"})
+    refs = [
+        MediaRef(f"s3://theirs/{name}", name, "there", 1, "") for name in ("raw/a.mp4", "other.mp4")
+    ]
+    listing = service.fitting(config, iter(refs))
+    assert next(listing) == refs[0]
+    with pytest.raises(ConfigError, match=r"s3://theirs/other\.mp4 does not lie below"):
+        next(listing)
+
+
+def test_uploads_that_lightly_could_not_read_are_told_before_anything_starts(service):
+    config = CurationConfig(
+        source="pexels:cats", service="lightly", lightly={**ACCESS, "input": "s3://theirs/raw"}
+    )
+    (problem,) = service.check(config)
+    assert "does not lie below s3://theirs/raw" in problem and "lightly.input" in problem
