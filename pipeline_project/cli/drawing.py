@@ -100,9 +100,14 @@ def coloured(values: npt.NDArray[np.float32], low: float, high: float) -> Sheet:
 
 
 def fit(pixels: Sheet, width: int, height: int) -> Sheet:
-    """Scale a picture into a box, proportions kept: down by area, up by whole steps at most."""
+    """Scale a picture to fill a box, proportions kept."""
     tall, wide = pixels.shape[:2]
     scale = min(width / wide, height / tall)
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    size = (max(1, round(wide * scale)), max(1, round(tall * scale)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
+    return resized(pixels, max(1, round(wide * scale)), max(1, round(tall * scale)))
+
+
+def resized(pixels: Sheet, width: int, height: int) -> Sheet:
+    """Scale a picture to a size: down by area, up smoothly."""
+    shrinks = width * height < pixels.shape[0] * pixels.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)

@@ -15,6 +15,7 @@ from pipeline_project.cli.drawing import (
     Sheet,
     coloured,
     fit,
+    resized,
 )
 from pipeline_project.core.quality.evidence import ISOLATED, Evidence, evidence, laplacian_map
 from pipeline_project.core.quality.explain import Explanation
@@ -35,6 +36,7 @@ _WIDE, _SQUARE = 560, 384
 _UPPER, _LOWER = 186, 636
 _TILE_X = _MARGIN + _WIDE + 36
 _BARS_X = _TILE_X + _SQUARE + 44
+_LEAST_FRAME = 18
 # Fixed ends, so that two pictures can be held side by side.
 _MOST_DETAIL = 150.0
 _MOST_POWER = 14.0
@@ -107,10 +109,11 @@ def _image(drawing: Drawing, found: Explained, seen: Evidence) -> None:
 
 def _detail(drawing: Drawing, found: Explained, seen: Evidence) -> None:
     shape = found.picture.gray.shape
-    size = fit(np.zeros((*shape, 1), np.uint8), _WIDE, _SQUARE).shape
-    down, across = (max(1, min(size[side], shape[side] // _CELL_PX)) for side in (0, 1))
+    shown_as = fit(np.zeros((*shape, 1), np.uint8), _WIDE, _SQUARE).shape
+    down, across = (max(1, min(shown_as[side], shape[side] // _CELL_PX)) for side in (0, 1))
     detail = laplacian_map(found.picture.gray, across, down)
-    shown = fit(coloured(np.log1p(detail), 0.0, float(np.log1p(_MOST_DETAIL))), _WIDE, _SQUARE)
+    levels = coloured(np.log1p(detail), 0.0, float(np.log1p(_MOST_DETAIL)))
+    shown = resized(levels, shown_as[1], shown_as[0])
     mean = float(detail.mean())
     _caption(drawing, _MARGIN, _LOWER, "Laplacian", f"mean magnitude {mean:.2g} grey levels")
     drawing.put(shown, _MARGIN, _LOWER)
@@ -196,8 +199,8 @@ def _frame(
     """Outline the tile in the image or its map."""
     down, across = shown.shape[0] / shape[0], shown.shape[1] / shape[1]
     rows, columns = seen.place
-    height = max(8, round((min(rows.stop, shape[0]) - rows.start) * down))
-    width = max(8, round((min(columns.stop, shape[1]) - columns.start) * across))
+    height = max(_LEAST_FRAME, round((min(rows.stop, shape[0]) - rows.start) * down))
+    width = max(_LEAST_FRAME, round((min(columns.stop, shape[1]) - columns.start) * across))
     x = min(_MARGIN + round(columns.start * across), _MARGIN + shown.shape[1] - width)
     y = min(top + round(rows.start * down), top + shown.shape[0] - height)
     drawing.box(x, y, width, height, (0, 0, 0), 4)

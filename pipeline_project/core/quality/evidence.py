@@ -66,9 +66,9 @@ def evidence(picture: Picture, label: Label) -> Evidence:
     """
     tiles = picture.spectra
     if label == "moire":
-        which, because = int(np.argmax(tiles.peaks)), "the highest spectral peak of nine tiles"
+        which, because = int(np.argmax(tiles.peaks)), "the highest spectral peak"
     else:
-        which, because = int(np.argmax(tiles.high_power)), "the finest detail of nine tiles"
+        which, because = int(np.argmax(tiles.high_power)), "the finest detail"
     return Evidence(
         tile_places(picture.gray.shape)[which],
         because,

@@ -5,10 +5,10 @@ from math import log
 import numpy as np
 import pytest
 
-from pipeline_project.core.quality.classifier import classifier
+from pipeline_project.core.quality.classifier import classifier, from_parameters
 from pipeline_project.core.quality.classifier_features import feature_values
 from pipeline_project.core.quality.explain import as_stored, explain
-from pipeline_project.core.quality.registry import MEASURES, measure_frame
+from pipeline_project.core.quality.registry import MEASURES, QUALITY_VERSION, measure_frame
 from pipeline_project.errors import ConfigError
 
 
@@ -117,3 +117,29 @@ class Oracle:
 def test_a_judge_of_another_kind_is_refused(measured):
     with pytest.raises(ConfigError, match="Oracle"):
         explain(Oracle(classifier("talk")), measured[0])
+
+
+def test_features_that_cancel_out_in_a_unit_are_both_seen():
+    names = ("mean_luma", "entropy")
+    judge = from_parameters(
+        {
+            "name": "tiny",
+            "model": "network",
+            "version": "1",
+            "quality_version": QUALITY_VERSION,
+            "features": [
+                {"measure": name, "scale": "linear", "low": -9.0, "high": 9.0} for name in names
+            ],
+            "labels": ["sharp", "blur", "moire"],
+            "middle": [0.0, 0.0],
+            "spread": [1.0, 1.0],
+            "inner": [[1.0], [-1.0]],
+            "inner_bias": [0.5],
+            "outer": [[3.0, 1.0, 0.0]],
+            "outer_bias": [0.0, 0.0, -9.0],
+        }
+    )
+    why = explain(judge, {"mean_luma": 2.0, "entropy": 2.0})
+    share = 2 * (1 - np.tanh(0.5) ** 2) * 2
+    assert [each.log_odds for each in why.contributions] == pytest.approx([share, -share])
+    assert why.log_odds == pytest.approx(why.start)
