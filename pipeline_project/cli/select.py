@@ -88,7 +88,7 @@ def select(
     """
     from pipeline_project.core.selection.config import parse_selection_config
 
-    wanted = parse_selection_config(read_config(config) if config is not None else {})
+    wanted = parse_selection_config(today(read_config(config)) if config is not None else {})
     rows = read_vectors(vectors)
     columns = read_columns(metadata) if metadata is not None else {}
 
@@ -125,6 +125,28 @@ def select(
             f"Picked in two levels; no row is farther than {result.coverage_bound:.3f} from a pick."
         )
     say(f"{len(result.picks)} of {len(rows)} rows picked; {_ENDED[result.stopped_by]}.")
+
+
+def today(content: dict[str, Any]) -> dict[str, Any]:
+    """Translate options of Lightly's Docker container up to 2.6, and say how; others stay.
+
+    Raises:
+        ConfigError: an old option cannot be translated, or says what a new one says too.
+    """
+    from pipeline_project.core.selection.docker_options import translate
+
+    old = translate(content)
+    if not old.selection_config:
+        return content
+    both = sorted(set(old.worker_config) & {"n_samples", "proportion_samples", "strategies"})
+    if both:
+        raise ConfigError(
+            "Reading the selection configuration: it has options of Lightly's Docker container up "
+            f"to 2.6, and {', '.join(both)}. Keep one of both."
+        )
+    for message in old.messages:
+        say(message)
+    return {**old.worker_config, **old.selection_config}
 
 
 def read_config(path: Path) -> dict[str, Any]:

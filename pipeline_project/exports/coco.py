@@ -4,7 +4,7 @@ Format: https://cocodataset.org/#format-data
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,9 @@ FILE = "coco.json"
 
 
 def add_coco(folder: Path, frames: Sequence[ExportFrame], place: Place) -> Added:
-    """Add images and known annotations to `coco.json`; what is in it stays as it is.
+    """Add images to `coco.json`; what is in it stays as it is.
 
-    An image's id is made of its frame's id, so it is the same in every export. Annotations are
-    added to images that have none yet.
+    An image's id is made of its frame's id, so it is the same in every export.
     """
     path = folder / FILE
     content = read_json(path, dict, {})
@@ -31,12 +30,24 @@ def add_coco(folder: Path, frames: Sequence[ExportFrame], place: Place) -> Added
     known = {image.get("id") for image in content["images"]}
     new = [frame for frame in frames if number_of(frame.frame_id) not in known]
     content["images"] += [_image(frame, place) for frame in new]
-    annotated = {each.get("image_id") for each in content["annotations"]}
-    for frame in frames:
-        if number_of(frame.frame_id) not in annotated:
-            _annotate(frame, content)
     write_json(path, content)
     return Added(len(new), path, f"Images with their known labels: {path}")
+
+
+def add_labels(folder: Path, labels: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Add labels to images of `coco.json` that have none yet, whichever selection they are of.
+
+    Args:
+        folder: holds `coco.json`.
+        labels: frame id -> rows of the table `annotations`.
+    """
+    path = folder / FILE
+    content = read_json(path, dict, {})
+    annotated = {each.get("image_id") for each in content["annotations"]}
+    for image in content["images"]:
+        if image.get("id") not in annotated:
+            _annotate(image, labels.get(str(image.get("frame_id")), ()), content)
+    write_json(path, content)
 
 
 def _image(frame: ExportFrame, place: Place) -> dict[str, object]:
@@ -52,10 +63,12 @@ def _image(frame: ExportFrame, place: Place) -> dict[str, object]:
     return image if place is beside else {**image, "coco_url": place(frame.name)}
 
 
-def _annotate(frame: ExportFrame, content: dict[str, Any]) -> None:
+def _annotate(
+    image: Mapping[str, Any], labels: Sequence[Mapping[str, Any]], content: dict[str, Any]
+) -> None:
     categories = {each["name"]: each["id"] for each in content["categories"]}
     next_id = max((int(each["id"]) for each in content["annotations"]), default=0) + 1
-    for row in frame.annotations:
+    for row in labels:
         if row["x_px"] is None:
             continue  # COCO has no place for classes of whole pictures
         name = row["class_name"]
@@ -67,7 +80,7 @@ def _annotate(frame: ExportFrame, content: dict[str, Any]) -> None:
         content["annotations"].append(
             {
                 "id": next_id,
-                "image_id": number_of(frame.frame_id),
+                "image_id": image["id"],
                 "category_id": categories[name],
                 "bbox": [row["x_px"], row["y_px"], row["width_px"], row["height_px"]],
                 "area": row["width_px"] * row["height_px"],

@@ -90,6 +90,14 @@ def read_frames(lake: Lake, selection_id: str) -> list[ExportFrame]:
     return [_frame(rows, pick, labels, media) for pick in rows.picks]
 
 
+def labels_of(lake: Lake, selection_id: str) -> dict[str, list[dict[str, Any]]]:
+    """Read the labels that a selection's dataset has: frame id -> rows of `annotations`."""
+    sets = lake.read(
+        TABLES["selection_sets"], columns=["dataset"], where=("selection_id", {selection_id})
+    )
+    return newest_annotations(lake, str(sets["dataset"][0].as_py()))
+
+
 def _frame(
     rows: SelectionRows,
     pick: dict[str, Any],

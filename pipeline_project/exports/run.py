@@ -10,10 +10,10 @@ from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.errors import ConfigError
 from pipeline_project.exports.added import Added
-from pipeline_project.exports.coco import add_coco
+from pipeline_project.exports.coco import add_coco, add_labels
 from pipeline_project.exports.cvat import add_cvat
 from pipeline_project.exports.folder import add_pictures, make_folder
-from pipeline_project.exports.frames import ExportFrame, read_frames
+from pipeline_project.exports.frames import ExportFrame, labels_of, read_frames
 from pipeline_project.exports.label_studio import add_label_studio
 from pipeline_project.exports.lists import add_files, add_lightly_tag
 from pipeline_project.exports.places import Place, below, beside, presigned
@@ -31,6 +31,7 @@ _WRITERS: dict[str, Callable[[Path, Sequence[ExportFrame], Place], Added]] = {
     "fiftyone": add_fiftyone,
     "lightlystudio": add_lightly_studio,
 }
+_WITH_LABELS = ("coco", "lightlystudio")  # whose labels may come after their pictures
 
 
 def export_selection(
@@ -77,6 +78,8 @@ def export_selection(
     if images:
         add_pictures(folder, there, store)
     added = _WRITERS[to](folder, there, place)
+    if to in _WITH_LABELS:
+        add_labels(folder, labels_of(lake, selection_id))
     notes = list(added.notes)
     if len(there) < len(frames):
         notes.append(

@@ -208,3 +208,28 @@ def test_why_no_more_were_picked_is_said(pipeline, vectors, tmp_path):
         "50 of 50 rows picked; there are no more"
         in pipeline("select", vectors, "--config", "s.json").err
     )
+
+
+def test_options_of_lightlys_old_container_are_translated_and_it_is_said_how(
+    pipeline, vectors, tmp_path
+):
+    (tmp_path / "old.yaml").write_text("{method: coreset, stopping_condition: {n_samples: 5}}")
+    answer = pipeline("select", vectors, "--config", "old.yaml", "--json")
+    assert answer.code == 0 and len(answer.out.splitlines()) == 5
+    assert "method coreset is now the strategy DIVERSITY on EMBEDDINGS" in answer.err
+    (tmp_path / "both.yaml").write_text("{method: coreset, n_samples: 5}")
+    answer = pipeline("select", vectors, "--config", "both.yaml")
+    assert answer.code == 2 and "n_samples. Keep one of both" in answer.err
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_tables_are_read_as_spreadsheets_save_them(pipeline, vectors, tmp_path, separator):
+    lines = ["weather,lux", *(f"{'sun' if row < 9 else 'rain'},{row}" for row in range(50))]
+    text = "\r\n".join(lines).replace(",", separator)
+    (tmp_path / "held.csv").write_bytes(text.encode("utf-16"))
+    (tmp_path / "s.yaml").write_text(
+        "{n_samples: 50, strategies: [{input: {type: METADATA, key: lux}, "
+        "strategy: {type: THRESHOLD, threshold: 40, operation: SMALLER}}]}"
+    )
+    answer = pipeline("select", vectors, "--config", "s.yaml", "--metadata", "held.csv", "--json")
+    assert (answer.code, len(answer.out.splitlines())) == (0, 40)

@@ -87,6 +87,8 @@ def run_selection(
     thresholds, candidate = _thresholds(pool, config, rows, seed)
     candidate[before] = False
     candidate[forced] = True
+    if not candidate.any():
+        return SelectionResult([], "pool_empty", thresholds, engine)
     exact, farthest = True, 0.0
     if pool.embeddings is not None and config.needs().embeddings:
         check_shape(pool.embeddings)

@@ -244,6 +244,15 @@ def test_forced_rows_come_first_and_count():
         assert len(set(picked)) == 10
 
 
+@pytest.mark.parametrize("engine", ["own", "mundig"])
+def test_where_thresholds_leave_no_row_nothing_is_picked(engine):
+    pool = SelectionPool(embeddings=random_rows(9), metadata={"w": np.arange(9)})
+    none = rule(metadata("w"), "THRESHOLD", threshold=9, operation="BIGGER")
+    found = select(pool, 2, DIVERSITY, none, engine=engine)
+    assert (found.picks, found.stopped_by) == ([], "pool_empty")
+    assert len(found.thresholds[0].removed) == 9
+
+
 def test_a_forced_row_passes_every_threshold():
     pool = SelectionPool(metadata={"w": np.array([1, 2, 3])}, forced=[0])
     only = rule(metadata("w"), "THRESHOLD", threshold=2, operation="BIGGER")
