@@ -19,7 +19,7 @@ ODD_SIZES = [(1, 1), (1, 9), (2, 7), (3, 500), (40, 33), (96, 96), (95, 193)]
 ROUNDED: dict[str, tuple[float, float]] = {
     "sobel_variance": (1e-6, 1e-6),
     **dict.fromkeys(("dark_share", "light_share", "contrast", "entropy"), (1e-6, 1e-6)),
-    **{name: (1e-5, 1e-4) for name, each in MEASURES.items() if each.needs == "spectra"},
+    **{name: (0.0, 1e-4) for name, each in MEASURES.items() if each.needs == "spectra"},
 }
 EXACT = (1e-12, 1e-12)
 
