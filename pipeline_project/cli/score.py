@@ -55,8 +55,12 @@ def score(
         bool, typer.Option("--explain", help="Say which measures spoke, and draw it.")
     ] = False,
     explain_dir: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Where the pictures of --explain go.")
-    ] = DEFAULT_FOLDER,
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help=f"Where the pictures of --explain go, which it implies (default: {DEFAULT_FOLDER}).",
+        ),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Settings file (default: pipeline.yaml, if there).")
     ] = None,
@@ -82,9 +86,10 @@ def score(
     wanted = named_measures(measures)
     judge = load_classifier(classifier or settings.quality.classifier)
     listed, explainer = list_pictures(paths), None
-    if explain:
-        listed = without_own(listed, paths, explain_dir)
-        explainer = Explainer(explain_dir, listed, judge)
+    if explain or explain_dir:
+        folder = explain_dir or DEFAULT_FOLDER
+        listed = without_own(listed, paths, folder)
+        explainer = Explainer(folder, listed, judge)
     threads = settings.limits.threads or os.cpu_count() or 1
     measurer = open_measurer(device or settings.quality.device)
     scorer = Scorer(judge, wanted, settings.quality.min_side_px, measurer, explainer)
@@ -99,7 +104,7 @@ def score(
         for done, row in enumerate(rows, start=1):
             seen[row["label"] or "failed"] += 1
             show(row)
-            if row["ok"] and explain and not as_json:
+            if row["ok"] and explainer and not as_json:
                 write_line("\n".join(f"        {line}" for line in words(row)))
             if progress:
                 progress.update("score", done, len(listed), "images", "")

@@ -44,6 +44,21 @@ def test_in_words_the_largest_come_first_with_values_and_units(pipeline, tmp_pat
     assert str(tmp_path / "why" / "a.png.png") in lines
 
 
+def test_a_folder_for_the_pictures_asks_for_them(pipeline, tmp_path):
+    path = write_image(tmp_path / "a.png")
+    (row,) = pipeline("score", path, "--json", "--explain-dir", tmp_path / "why").rows
+    assert row["picture"] == str(tmp_path / "why" / "a.png.png")
+    (plain,) = pipeline("score", path, "--json").rows
+    assert "picture" not in plain
+
+
+def test_without_a_folder_named_they_go_into_explained_here(pipeline, tmp_path):
+    write_image(tmp_path / "a.png")
+    (row,) = pipeline("score", "a.png", "--json", "--explain").rows
+    assert row["picture"] == "explained/a.png.png"
+    assert (tmp_path / "explained" / "a.png.png").is_file()
+
+
 def test_images_of_one_name_get_pictures_of_their_own(pipeline, tmp_path):
     for number, folder in enumerate(("one", "two")):
         write_image(tmp_path / folder / "a.png", number)
