@@ -120,10 +120,10 @@ def select(
             write_line(f"{row.index:>8}  {row.rank:>6}  {distance:>8}")
     for each in result.thresholds:
         say(f"{each.rule}: {len(each.removed)} of {len(rows)} rows left out.")
-    if result.coverage_bound is not None:
-        say(
-            f"Picked in two levels; no row is farther than {result.coverage_bound:.3f} from a pick."
-        )
+    if not result.exact:
+        bound = result.coverage_bound
+        far = "" if bound is None else f"; no row is farther than {bound:.3f} from a pick"
+        say(f"Picked in two levels, as the vectors need more than {memory_mb} MB{far}.")
     say(f"{len(result.picks)} of {len(rows)} rows picked; {_ENDED[result.stopped_by]}.")
 
 

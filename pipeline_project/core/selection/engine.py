@@ -31,6 +31,7 @@ from pipeline_project.core.selection.two_levels import fits, shortlist
 from pipeline_project.core.selection.vectors import Vectors, check_shape, unit_rows
 from pipeline_project.errors import ConfigError
 
+_FARTHEST = 2.0  # rows of unit length are never farther apart
 Progress = Callable[[int, int], None]
 _OPERATIONS: dict[str, Callable[[npt.NDArray, float], npt.NDArray[np.bool_]]] = {
     "SMALLER": np.less,
@@ -87,8 +88,6 @@ def run_selection(
     thresholds, candidate = _thresholds(pool, config, rows, seed)
     candidate[before] = False
     candidate[forced] = True
-    if not candidate.any():
-        return SelectionResult([], "pool_empty", thresholds, engine)
     exact, farthest = True, 0.0
     if pool.embeddings is not None and config.needs().embeddings:
         check_shape(pool.embeddings)
@@ -104,6 +103,8 @@ def run_selection(
         candidate[forced] = True
     counts = candidate.copy()
     counts[before] = True
+    if not counts.any():
+        counts[0] = True  # nothing can be picked; the rules are bound and checked all the same
     selection = _Selection(
         pool, config, np.flatnonzero(counts), candidate[counts], wanted, seed, rows
     )
@@ -114,7 +115,7 @@ def run_selection(
     picks = selection.picked
     bound = None
     if not exact and stopped != "constraints" and picks and picks[-1].distance is not None:
-        bound = farthest + picks[-1].distance
+        bound = min(_FARTHEST, farthest + picks[-1].distance)
     return SelectionResult(picks, stopped, thresholds, engine, exact, bound)
 
 
