@@ -197,7 +197,7 @@ def test_vectors_beyond_a_memory_bound_are_picked_in_two_levels_and_it_is_said(p
     np.save(tmp_path / "many.npy", rows)
     answer = pipeline("select", "many.npy", "--memory-mb", "1", "--json")
     assert (answer.code, len(answer.rows)) == (0, 400)
-    assert "two levels; no row is farther than" in answer.err
+    assert "two levels, as the vectors need more than 1 MB; no row is farther" in answer.err
     answer = pipeline("select", "many.npy", "--memory-mb", "1", "--config", "s.json")
     assert answer.code == 2
 
