@@ -58,7 +58,7 @@ def score(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help=f"Where the pictures of --explain go, which it implies (default: {DEFAULT_FOLDER}).",
+            help=f"Explain, with the pictures in here (default: {DEFAULT_FOLDER}).",
         ),
     ] = None,
     config: Annotated[
