@@ -101,9 +101,13 @@ def coloured(values: npt.NDArray[np.float32], low: float, high: float) -> Sheet:
 
 def fit(pixels: Sheet, width: int, height: int) -> Sheet:
     """Scale a picture to fill a box, proportions kept."""
-    tall, wide = pixels.shape[:2]
-    scale = min(width / wide, height / tall)
-    return resized(pixels, max(1, round(wide * scale)), max(1, round(tall * scale)))
+    return resized(pixels, *size_in(pixels.shape, width, height))
+
+
+def size_in(shape: tuple[int, ...], width: int, height: int) -> tuple[int, int]:
+    """Give the width and height at which a picture of this shape fills a box."""
+    scale = min(width / shape[1], height / shape[0])
+    return max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
 
 
 def resized(pixels: Sheet, width: int, height: int) -> Sheet:

@@ -16,6 +16,7 @@ from pipeline_project.cli.drawing import (
     coloured,
     fit,
     resized,
+    size_in,
 )
 from pipeline_project.core.quality.evidence import ISOLATED, Evidence, evidence, laplacian_map
 from pipeline_project.core.quality.explain import Explanation
@@ -109,17 +110,17 @@ def _image(drawing: Drawing, found: Explained, seen: Evidence) -> None:
 
 def _detail(drawing: Drawing, found: Explained, seen: Evidence) -> None:
     shape = found.picture.gray.shape
-    shown_as = fit(np.zeros((*shape, 1), np.uint8), _WIDE, _SQUARE).shape
-    down, across = (max(1, min(shown_as[side], shape[side] // _CELL_PX)) for side in (0, 1))
+    wide, tall = size_in(shape, _WIDE, _SQUARE)
+    across, down = max(1, min(wide, shape[1] // _CELL_PX)), max(1, min(tall, shape[0] // _CELL_PX))
     detail = laplacian_map(found.picture.gray, across, down)
     levels = coloured(np.log1p(detail), 0.0, float(np.log1p(_MOST_DETAIL)))
-    shown = resized(levels, shown_as[1], shown_as[0])
+    shown = resized(levels, wide, tall)
     mean = float(detail.mean())
     _caption(drawing, _MARGIN, _LOWER, "Laplacian", f"mean magnitude {mean:.2g} grey levels")
     drawing.put(shown, _MARGIN, _LOWER)
     _frame(drawing, shown, shape, seen, _LOWER)
     places = [(level, float(np.log1p(level) / np.log1p(_MOST_DETAIL))) for level in (0, 3, 20, 150)]
-    _scale(drawing, _MARGIN, shown.shape[1], places, "grey levels")
+    _scale(drawing, _MARGIN, places, "grey levels")
 
 
 def _tile(drawing: Drawing, found: Explained, seen: Evidence) -> None:
@@ -152,7 +153,7 @@ def _spectrum(drawing: Drawing, seen: Evidence) -> None:
         about = "no peaks"
     _caption(drawing, _TILE_X, _LOWER, "Its spectrum", about)
     places = [(level, level / _MOST_POWER) for level in (0, 5, 10, 14)]
-    _scale(drawing, _TILE_X, _SQUARE, places, "ln power; edges at 0.5 cycles/px")
+    _scale(drawing, _TILE_X, places, "ln power; edges at 0.5 cycles/px")
 
 
 def _contributions(drawing: Drawing, why: Explanation) -> None:
@@ -207,9 +208,7 @@ def _frame(
     drawing.box(x + 1, y + 1, width - 2, height - 2, _MARK, 2)
 
 
-def _scale(
-    drawing: Drawing, x: int, width: int, places: Sequence[tuple[float, float]], unit: str
-) -> None:
+def _scale(drawing: Drawing, x: int, places: Sequence[tuple[float, float]], unit: str) -> None:
     """Draw the key to the colours below a picture of the lower row."""
     y, long = _LOWER + _SQUARE + 12, 170
     ramp = np.linspace(0, 1, long, dtype=np.float32)[None].repeat(10, axis=0)
