@@ -12,6 +12,9 @@ from pipeline_project.sample import sample_dir
 from pipeline_project_tests.aws_bed.house import aws_house
 from pipeline_project_tests.commands import BIN, environment, run
 from pipeline_project_tests.contracts.commands import wait_for
+from pipeline_project_tests.ec2.iam import allows
+from pipeline_project_tests.ec2.template import policies
+from pipeline_project_tests.ec2.test_policies import HERE, ORCHESTRATOR_MAY
 from pipeline_project_tests.seaweed import environment as set_variables
 from pipeline_project_tests.seaweed import running
 
@@ -39,6 +42,13 @@ def footage(tmp_path) -> Path:
     return folder
 
 
+def orchestrator_may(call):
+    """Whether the stack's policy lets a run make this call, on whatever it has to be made."""
+    own = policies("OrchestratorPolicy")
+    listed = [each for each in ORCHESTRATOR_MAY if each[0] == call]
+    return all(allows(own, *each) for each in listed or [(call, "*", HERE)])
+
+
 def keys(bed, prefix):
     found = bed.client("s3").list_objects_v2(Bucket=bed.bucket, Prefix=f"home/{prefix}")
     return [each["Key"] for each in found.get("Contents", [])]
@@ -46,6 +56,7 @@ def keys(bed, prefix):
 
 def test_a_laptop_s_folder_is_curated_on_aws_and_the_box_is_stopped(house, footage, tmp_path):
     bed, given = house
+    bed.faults.calls.clear()  # the making of the bed itself
     done = run(tmp_path, "pipeline", "curate", str(footage), "--on", "aws", **given)
     assert done.returncode == 0, done.stderr
     assert wait_for(lambda: bed.state() == "stopped")
@@ -63,6 +74,21 @@ def test_a_laptop_s_folder_is_curated_on_aws_and_the_box_is_stopped(house, foota
         .read()
     )
     assert (leases["leases"], leases["closing"]) == ([], None)
+    calls = {call for call in bed.faults.calls if call.startswith(("ec2:", "ssm:"))}
+    assert {"ec2:StartInstances", "ec2:StopInstances", "ssm:SendCommand"} <= calls
+    assert [call for call in sorted(calls) if not orchestrator_may(call)] == []
+
+
+@pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"])
+def test_a_wrong_key_is_one_line_before_anything_is_started(house, footage, tmp_path, name):
+    bed, given = house
+    wrong = {**given, name: "WRONGwrong0123456789"}
+    done = run(tmp_path, "pipeline", "curate", str(footage), "--on", "aws", **wrong)
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if "does not accept the key" in line]
+    assert len(lines) == 1, done.stderr
+    assert "WRONGwrong" not in done.stderr
+    assert bed.box.starts == 0 and keys(bed, "") == []
 
 
 def curate(folder, footage, given):

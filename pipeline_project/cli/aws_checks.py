@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pipeline_project.adapters.aws_session import AwsSession
     from pipeline_project.settings import Settings
 
+_PEXELS_S = 30.0
 _STACK = "create the stack of ec2/cloudformation.yaml, and copy its output Configuration"
 
 
@@ -38,6 +39,12 @@ def aws_findings(settings: "Settings") -> Iterator[Finding]:
     yield from bucket
     if not any(each.status == "fail" for each in bucket):
         yield from _instance(settings, session)
+    if settings.pexels_api_key is not None:
+        yield look(
+            "aws: pexels key",
+            lambda: _pexels(settings),
+            "copy the key anew from https://www.pexels.com/api/ into PEXELS_API_KEY",
+        )
     yield look("aws: worker code", _wheel, "python -m pip install -e . in the clone")
     if settings.lightly_token is not None:
         yield look(
@@ -137,6 +144,26 @@ def _wheel() -> str:
     with tempfile.TemporaryDirectory(prefix="pipeline-doctor-") as folder:
         wheel, sha256 = build_wheel(Path(folder))
         return f"{wheel.name}, SHA-256 {sha256[:12]}..., is what the box would run"
+
+
+def _pexels(settings: "Settings") -> str:
+    from pipeline_project.adapters.sources.pexels_http import PexelsHttp
+    from pipeline_project.adapters.waiting import Deadline
+
+    if settings.pexels_api_key is None:
+        return "not set"
+    config = settings.pexels
+    http = PexelsHttp(
+        settings.pexels_api_key.get_secret_value(),
+        api_url=config.api_url,
+        timeout_s=config.timeout_s,
+        max_wait_s=_PEXELS_S,
+        deadline=Deadline(_PEXELS_S),
+    )
+    http.get_json(
+        f"{config.api_url}/videos/popular", {"page": 1, "per_page": 1}, "trying the Pexels key"
+    )
+    return "PEXELS_API_KEY is taken by the service"
 
 
 def _lightly(settings: "Settings") -> str:

@@ -22,7 +22,11 @@ def demand_usable(instance: RunInstance, store: RunStore) -> None:
     Raises:
         ConfigError: something is missing; lists all that is.
     """
-    problems = [*store.check(), *instance.check()]
+    problems: list[str] = []
+    for problem in [*store.check(), *instance.check()]:
+        # A wrong key is found in every place that is looked at: it is told once.
+        if not any((each.partition(": ")[2] or each) in problem for each in problems):
+            problems.append(problem)
     if problems:
         raise ConfigError(
             "checking that the run can start and end; nothing was started:\n- "

@@ -6,6 +6,7 @@ from pipeline_project_tests.aws_bed.house import aws_house
 from pipeline_project_tests.cli.test_doctor import checks
 from pipeline_project_tests.seaweed import environment as set_variables
 from pipeline_project_tests.seaweed import running
+from pipeline_project_tests.stand_ins.pexels import KEY, pexels
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,16 @@ def test_a_box_that_cannot_see_its_leases_is_told(bed, pipeline):
     found = of_aws(pipeline("doctor", "--aws", "--json"))["aws: dead-man's switch"]
     assert found["status"] == "fail"
     assert bed.instance_id in found["fix"]
+
+
+@pytest.mark.parametrize(("key", "status"), [(KEY, "ok"), (KEY[::-1], "fail")])
+def test_a_pexels_key_is_tried(bed, pipeline, monkeypatch, key, status):
+    with pexels() as pictures:
+        monkeypatch.setenv("PIPELINE_PEXELS__API_URL", f"{pictures.base}/v1")
+        monkeypatch.setenv("PEXELS_API_KEY", key)
+        answer = pipeline("doctor", "--aws", "--json")
+    assert of_aws(answer)["aws: pexels key"]["status"] == status
+    assert key not in answer.out + answer.err
 
 
 def test_no_secret_is_shown(bed, pipeline, server):

@@ -44,6 +44,7 @@ ORCHESTRATOR_MAY = [
     ("ec2:CreateTags", INSTANCE, tags("pipeline_project:lease:1", "pipeline_project:started")),
     ("ec2:DeleteTags", INSTANCE, tags("pipeline_project:lease:1")),
     ("ec2:DescribeInstances", "*", HERE),
+    ("ec2:DescribeInstanceAttribute", INSTANCE, OURS),
     ("ec2:DescribeVolumes", "*", HERE),
     ("ssm:DescribeInstanceInformation", "*", HERE),
     ("ssm:GetCommandInvocation", "*", HERE),
@@ -65,6 +66,7 @@ ORCHESTRATOR_MAY_NOT = [
     ("ec2:StopInstances", INSTANCE, {"aws:ResourceTag/pipeline_project": "other"}),
     ("ec2:StartInstances", INSTANCE.replace(REGION, "us-east-1"), OURS),
     ("ec2:TerminateInstances", INSTANCE, OURS),
+    ("ec2:DescribeInstanceAttribute", INSTANCE, {}),  # could read another box's user data
     ("ec2:RunInstances", INSTANCE, OURS),
     ("ec2:CreateTags", INSTANCE, tags("pipeline_project")),  # would make any box ours
     ("ec2:CreateTags", INSTANCE, {"aws:TagKeys": ["pipeline_project:lease:1"]}),
