@@ -65,7 +65,10 @@ def read_csv(data: bytes, origin: str, listed: Collection[str]) -> tuple[Metadat
             f"{_some(unknown)}; the run has {_some(sorted(listed))}. Write paths below the source."
         )
     warnings = (
-        [f"{origin} also has {len(unknown)} rows of files that this run lacks: {_some(unknown)}."]
+        [
+            f"{origin} also has {len(unknown)} rows of files that this run lacks or has under another name: "
+            f"{_some(unknown)}."
+        ]
         if unknown
         else []
     )
