@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 _START_S = 4.0
 _MEGAPIXELS_PER_CORE_S = 300.0
 _FRAMES_PER_CORE_S = 40.0
+# Of an instance: the fewest cores of the types in the price table; booting, until its SSM agent
+# takes commands and the code is installed, is an assumption.
+_INSTANCE_CORES = 4
+_BOOT_S = 180.0
 
 
 def dry_run(settings: "Settings", *, as_json: bool) -> None:
@@ -42,9 +46,12 @@ def dry_run(settings: "Settings", *, as_json: bool) -> None:
             "them. The numbers here are of the others."
         )
     say(f"{facts['video_s']:.0f} s of video; about {facts['frames']} frames to look at.")
+    where = "on this machine, and costs nothing"
+    if "expected_cost" in facts:
+        where = f"on the instance, its start included, and costs {facts['expected_cost']}"
     say(
         f"{facts['known_files']} files are known already. The rest takes about "
-        f"{facts['expected_s']:.0f} s on this machine, and costs nothing."
+        f"{facts['expected_s']:.0f} s {where}."
     )
 
 
@@ -106,14 +113,28 @@ def preview(settings: "Settings") -> dict[str, Any]:
         video_s += info.duration_s or 0.0
         if set(missing) - {"classify"}:  # labels come from the measures, which are kept
             core_s += _decoding_s(info, frames, keyframes=settings.sampling.mode == "keyframes")
-    return {
+    facts |= {
         "source": source.spec,
         "files": len(refs),
         "ignored": source.ignored,
-        **facts,
         "video_s": video_s,
-        "expected_s": _START_S + core_s / (os.cpu_count() or 1),
-        "expected_cost_usd": 0.0,
+    }
+    if settings.on == "aws":
+        return facts | _on_aws(settings, core_s)
+    expected_s = _START_S + core_s / (os.cpu_count() or 1)
+    return facts | {"expected_s": expected_s, "expected_cost_usd": 0.0}
+
+
+def _on_aws(settings: "Settings", core_s: float) -> dict[str, Any]:
+    """Time and cost on the instance, which is looked at, not started."""
+    from pipeline_project.build import aws_instance
+
+    expected_s = _BOOT_S + _START_S + core_s / _INSTANCE_CORES
+    cost = aws_instance(settings).expected_cost(expected_s)
+    return {
+        "expected_s": expected_s,
+        "expected_cost_usd": cost.usd,
+        "expected_cost": str(cost),
     }
 
 

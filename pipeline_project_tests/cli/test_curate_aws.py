@@ -1,5 +1,7 @@
 """`pipeline curate --on aws` with something wrong: told in one line each, and nothing started."""
 
+import json
+
 import pytest
 
 from pipeline_project_tests.aws_bed.fixtures import aws_bed  # noqa: F401
@@ -12,7 +14,7 @@ def curate(pipeline, aws_bed, monkeypatch, tmp_path):  # noqa: F811
     monkeypatch.setenv("PIPELINE_AWS__BUCKET", aws_bed.bucket)
     monkeypatch.setenv("PIPELINE_AWS__INSTANCE_ID", aws_bed.instance_id)
     picture = write_image(tmp_path / "footage" / "a.png")
-    return lambda: pipeline("curate", picture.parent, "--on", "aws")
+    return lambda *flags: pipeline("curate", picture.parent, "--on", "aws", *flags)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,19 @@ def test_every_missing_permission_has_a_line_of_its_own(curate, aws_bed):  # noq
     assert answer.code == 2
     lines = [line for line in answer.err.splitlines() if line.startswith("- ")]
     assert len(lines) == 3 and all("denied" in line for line in lines)
+    assert aws_bed.box.starts == 0
+
+
+def test_a_dry_run_tells_the_cost_of_the_instance_and_starts_nothing(pipeline, curate, aws_bed):  # noqa: F811
+    answer = curate("--dry-run", "--json")
+    assert answer.code == 0, answer.err
+    facts = json.loads(answer.out)
+    hour_usd = 0.587  # of a g4dn.xlarge in eu-west-1, in the shipped table
+    assert facts["expected_cost_usd"] == pytest.approx(
+        hour_usd * facts["expected_s"] / 3600, rel=0.05
+    )
+    assert "g4dn.xlarge" in facts["expected_cost"]
+    assert "on the instance" in curate("--dry-run").err
     assert aws_bed.box.starts == 0
 
 
