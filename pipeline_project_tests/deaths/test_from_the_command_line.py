@@ -124,6 +124,7 @@ def test_a_box_terminated_under_the_run_ends_it(scene):
     scene.worker(HANGS)
     run = scene.start()
     scene.wait_at_work()
+    scene.hurt()
     scene.bed.client("ec2").terminate_instances(InstanceIds=[scene.bed.instance_id])
     assert scene.ended(run) != 0
     assert scene.bed.state() == "terminated"
@@ -140,6 +141,7 @@ def test_credentials_that_expire_under_the_run_leave_the_box_to_the_safeguards(s
     scene.worker(HANGS)
     run = scene.start()
     scene.wait_at_work()
+    scene.hurt()
     scene.bed.faults.expired = True
     assert scene.ended(run) != 0
     assert "expired" in scene.log()
@@ -167,6 +169,7 @@ def test_a_network_that_is_lost_leaves_the_box_to_the_switch(scene):
     through = {"AWS_ENDPOINT_URL": scene.bed.proxy.url}
     run = scene.start(**through, PIPELINE_AWS__PATIENCE_S="5")
     scene.wait_at_work()
+    scene.hurt()
     scene.bed.proxy.cut()
     assert scene.ended(run, timeout_s=400) != 0
     assert not scene.stopped

@@ -20,6 +20,7 @@ def daemon(scene):
 def test_a_run_cancelled_in_the_ui_stops_the_box(scene, daemon):
     run_id = daemon.launch()
     scene.wait_at_work()
+    scene.hurt()
     daemon.cancel(run_id)
     scene.demand_stopped(60)
     scene.wait(lambda: daemon.status(run_id) == "CANCELED", "the run being cancelled")
@@ -29,6 +30,7 @@ def test_a_run_cancelled_in_the_ui_stops_the_box(scene, daemon):
 def test_a_run_s_process_killed_is_let_go_of_by_the_failure_sensor(scene, daemon):
     run_id = daemon.launch()
     scene.wait_at_work()
+    scene.hurt()
     os.kill(daemon.run_worker(run_id), signal.SIGKILL)
     scene.demand_stopped(120)
     assert scene.leases() == []
@@ -39,6 +41,7 @@ def test_the_daemon_killed_does_not_keep_a_run_from_stopping_the_box(scene, daem
     run_id = daemon.launch()
     scene.wait_at_work()
     os.kill(daemon.daemon_process(), signal.SIGKILL)
+    scene.hurt()
     os.kill(daemon.run_worker(run_id), signal.SIGTERM)
     scene.demand_stopped(60)
     assert scene.leases() == []
