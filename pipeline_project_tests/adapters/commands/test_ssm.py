@@ -227,3 +227,13 @@ class BucketOutput:
 
     def get(self, key):
         return self._s3.get_object(Bucket=self._bucket, Key=f"home/{key}")["Body"].read()
+
+
+def test_a_box_that_cannot_write_its_state_fails_at_once(running_box):
+    running_box.box_environment["PIPELINE_BOX_STATE"] = "/proc/full"
+    commands = ssm_commands(running_box)
+    sent = commands.send(["true"], env={}, timeout_s=600, label="r")
+    assert wait_for(lambda: commands.poll(sent).ended, 20)
+    seen = commands.poll(sent)
+    assert (seen.state, seen.exit_code) == ("failed", 1)
+    assert "/proc/full" in seen.stderr_tail
