@@ -91,8 +91,13 @@ def remove(
             "Removing from a datapool: give --frame or --source, or --all for everything."
         )
     lake, name = _open(config, home, dataset)
-    gone = forget(lake, name, frames=frame or (), sources=source or (), everything=everything)
-    say(f"Dataset {name}: {gone} picks no longer count. `pipeline datapool rebuild` undoes it.")
+    picks, files = forget(
+        lake, name, frames=frame or (), sources=source or (), everything=everything
+    )
+    say(
+        f"Dataset {name}: {picks} picks no longer count, {files} files no longer count as looked "
+        "at. `pipeline datapool rebuild` undoes it."
+    )
 
 
 def rebuild(dataset: Dataset = None, config: Config = None, home: Home = None) -> None:
@@ -104,8 +109,8 @@ def rebuild(dataset: Dataset = None, config: Config = None, home: Home = None) -
     from pipeline_project.worker import pool_history
 
     lake, name = _open(config, home, dataset)
-    added = pool_history.rebuild(lake, name)
-    say(f"Dataset {name}: {added} picks count again.")
+    picks, files = pool_history.rebuild(lake, name)
+    say(f"Dataset {name}: {picks} picks and {files} looked-at files count again.")
 
 
 datapool_app.command(help=help_of(show))(show)
@@ -137,6 +142,7 @@ def _facts(history: "PoolHistory", *, picks: bool) -> dict[str, object]:
             }
             for each in history.selections
         ],
+        "rejected": history.rejected,
         "edits": [
             {"kind": each.kind, "value": each.value, "created_at": each.created_at.isoformat()}
             for each in history.edits
@@ -166,9 +172,11 @@ def _show(history: "PoolHistory", *, picks: bool) -> None:
     for edit in history.edits:
         what = {"frame": "frame", "source": "file", "all": "everything", "rebuild": "rebuilt"}
         when = f"{edit.created_at:%Y-%m-%d %H:%M:%S} UTC"
-        write_line(
-            f"  {'removed ' * (edit.kind != 'rebuild')}{what[edit.kind]} {edit.value} {when}"
-        )
+        about = history.names.get(edit.value, edit.value)
+        words = ["" if edit.kind == "rebuild" else "removed", what[edit.kind], about, when]
+        write_line(printable("  " + " ".join(word for word in words if word)))
+    if history.rejected:
+        write_line(f"  {history.rejected} picks were rejected by `pipeline review`: none counts")
     if picks:
         for pick in history.picks:
             write_line(printable(f"  pick {pick.frame_id}  {pick.file}"))

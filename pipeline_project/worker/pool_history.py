@@ -15,6 +15,7 @@ from pipeline_project.worker.pool_edits import (
     read_edits,
     record_edits,
 )
+from pipeline_project.worker.review import read_review
 
 _SHOWN = 5
 
@@ -38,6 +39,8 @@ class PoolHistory:
         picks: that count now, each frame once.
         files: hash -> name of the files that count as looked at.
         edits: all, oldest first.
+        names: hash -> name of all files that were ever looked at.
+        rejected: picks that people rejected, and that do not count therefore.
     """
 
     dataset: str
@@ -45,6 +48,8 @@ class PoolHistory:
     picks: list[PastPick]
     files: dict[str, str]
     edits: list[PoolEdit]
+    names: dict[str, str]
+    rejected: int
 
     def picked_of(self, selection_id: str) -> int:
         """Picks of one selection that count now."""
@@ -84,10 +89,11 @@ def read_history(lake: Lake, dataset: str) -> PoolHistory:
         TABLES["selections"], columns=["selection_id", "frame_id"], where=of_them
     ).to_pylist()
     names = _names(lake, set(looked["media_sha256"].to_pylist()))
+    no_more = read_review(lake, dataset).rejected
     picks: dict[str, PastPick] = {}
     for row in rows:
         frame, selection_id = row["frame_id"], row["selection_id"]
-        if not forgotten(live, frame, made_at[selection_id]):
+        if frame not in no_more and not forgotten(live, frame, made_at[selection_id]):
             file = names.get(frame.partition(":")[0], [""])[0]
             picks.setdefault(frame, PastPick(frame, selection_id, file))
     files = {
@@ -96,7 +102,15 @@ def read_history(lake: Lake, dataset: str) -> PoolHistory:
         if row["sample_key"]
         and not forgotten(live, row["media_sha256"], made_at[row["selection_id"]])
     }
-    return PoolHistory(dataset, selections, list(picks.values()), files, edits)
+    return PoolHistory(
+        dataset=dataset,
+        selections=selections,
+        picks=list(picks.values()),
+        files=files,
+        edits=edits,
+        names={sha256: first for sha256, (first, *_) in names.items()},
+        rejected=len(no_more & {row["frame_id"] for row in rows}),
+    )
 
 
 def forget(
@@ -106,8 +120,8 @@ def forget(
     frames: Sequence[str] = (),
     sources: Sequence[str] = (),
     everything: bool = False,
-) -> int:
-    """Take back part of a dataset's past; returns how many picks no longer count.
+) -> tuple[int, int]:
+    """Take back part of a dataset's past; returns how many picks and files no longer count.
 
     Args:
         lake: holds it.
@@ -132,16 +146,22 @@ def forget(
     for source in sources:
         edits += [("source", sha256) for sha256 in _find(lake, before, source)]
     record_edits(lake, dataset, edits)
-    return len(before.picks) - len(read_history(lake, dataset).picks)
+    after = read_history(lake, dataset)
+    return len(before.picks) - len(after.picks), len(before.files) - len(after.files)
 
 
-def rebuild(lake: Lake, dataset: str) -> int:
-    """Read a dataset's past from its selections alone again; returns how many picks that adds."""
+def rebuild(lake: Lake, dataset: str) -> tuple[int, int]:
+    """Read a dataset's past from its selections alone again; returns what that adds.
+
+    Returns:
+        Picks and files that count again.
+    """
     before = read_history(lake, dataset)
     if not live_edits(before.edits):
-        return 0
+        return 0, 0
     record_edits(lake, dataset, [("rebuild", "")])
-    return len(read_history(lake, dataset).picks) - len(before.picks)
+    after = read_history(lake, dataset)
+    return len(after.picks) - len(before.picks), len(after.files) - len(before.files)
 
 
 def _find(lake: Lake, history: PoolHistory, source: str) -> list[str]:

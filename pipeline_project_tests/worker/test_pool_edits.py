@@ -38,7 +38,7 @@ def test_history_has_selections_picks_and_files(house):
 
 def test_a_forgotten_frame_may_be_picked_again(house):
     frame = first_picks(house)[0]
-    assert forget(house.lake, "default", frames=[frame]) == 1
+    assert forget(house.lake, "default", frames=[frame]) == (1, 0)
     second = house.run(selection={"proportion_samples": 1})
     assert second.counts["pool"] == 1
     assert frame in house.picked(second.result)
@@ -62,7 +62,7 @@ def test_a_forgotten_file_was_never_looked_at(house):
 
 
 def test_a_forgotten_past_is_none_and_what_comes_after_counts(house):
-    assert forget(house.lake, "default", everything=True) == 2
+    assert forget(house.lake, "default", everything=True) == (2, 2)
     second = house.run(constraints={"max_per_source": 1}, **GIVEN)
     assert second.counts["pool"] == 0
     assert list(house.picked(second.result)) == first_picks(house)
@@ -72,8 +72,8 @@ def test_a_forgotten_past_is_none_and_what_comes_after_counts(house):
 
 def test_a_rebuild_brings_everything_back(house):
     forget(house.lake, "default", everything=True)
-    assert rebuild(house.lake, "default") == 2
-    assert rebuild(house.lake, "default") == 0
+    assert rebuild(house.lake, "default") == (2, 2)
+    assert rebuild(house.lake, "default") == (0, 0)
     third = house.run(selection={"n_samples": 1})
     assert third.counts["pool"] == 2
 

@@ -10,6 +10,7 @@ from pipeline_project.feedback.decisions import import_decisions
 from pipeline_project.feedback.labels import import_labels
 from pipeline_project.worker.datapool import Datapool
 from pipeline_project.worker.inputs import PoolInputs
+from pipeline_project.worker.pool_history import forget, read_history
 from pipeline_project.worker.reviewing import with_labels
 from pipeline_project_tests.worker.footage import film, still
 from pipeline_project_tests.worker.house import House
@@ -227,3 +228,13 @@ def test_balance_counts_labels_of_earlier_picks_in_place_of_predictions():
     assert seen.tolist() == [[1, 0], [0, 1], [3, 3], [0, 2]]
     assert counts[3].tolist() == [4, 4]
     assert with_labels(inputs, range(2), pool, Review()) is inputs
+
+
+def test_rejected_picks_are_no_part_of_the_past_that_is_shown(house):
+    first = house.run(selection={"n_samples": 2})
+    gone, stays = house.picked(first.result)
+    review(house, {gone: "reject"})
+    forget(house.lake, "default", sources=[stays.partition(":")[0]])
+    history = read_history(house.lake, "default")
+    assert gone not in {each.frame_id for each in history.picks} and history.rejected == 1
+    assert history.names[history.edits[0].value].endswith((".mp4", ".png"))
