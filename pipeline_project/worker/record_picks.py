@@ -33,7 +33,7 @@ from pipeline_project.worker.request import (
     output_prefix,
     rejects_key,
 )
-from pipeline_project.worker.service_picks import PickedFrame, ServicePicks, resolve
+from pipeline_project.worker.service_picks import PickedFrame, ServicePicks, refused, resolve
 from pipeline_project.worker.stages import FRAME_STAGES, VERSIONS, FrameKeys, Stages
 from pipeline_project.worker.turns import Turns
 from pipeline_project.worker.write_stage import FramesInStore, WriteStage
@@ -85,6 +85,7 @@ def record(
             run_id=request.run_id,
             rehash=request.config.rehash,
         )
+        checkpoints.take(refused(picks, found.media, request.run_id))
         resolved = resolve(picks, found.media, parts)
         keys, facts, failed = _look(request, found.media, resolved.frames, parts, checkpoints)
     finally:  # also when interrupted: finished files are kept

@@ -7,11 +7,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.adapters.media.frame_numbers import timestamps_of
 from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.core.video.frame_names import split_frame_name
-from pipeline_project.errors import MediaError, RemoteFailed
+from pipeline_project.errors import MediaCorrupt, MediaError, RemoteFailed
 from pipeline_project.worker.identify import KnownMedia
+from pipeline_project.worker.ledger import Rows, reject_row
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.request import picks_key
 
@@ -22,7 +24,8 @@ class ServicePicks(BaseModel):
     """What the service picked, as its adapter wrote it down.
 
     `names` are paths below `input`, of images or of frames of videos, in the service's order;
-    `pts` has timestamps of frames by name, where the service tells them.
+    `pts` has timestamps of frames by name, where the service tells them; `corrupt` are files and
+    frames that it could not use, each with its reason.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -34,6 +37,7 @@ class ServicePicks(BaseModel):
     names: list[str]
     pts: dict[str, int]
     messages: list[str]
+    corrupt: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +77,7 @@ def resolve(picks: ServicePicks, media: Sequence[KnownMedia], parts: Parts) -> R
     The service's own timestamp counts where it gives one; else the frame's number among the
     timestamps of its video (`core/video/frame_names.py`).
     """
-    prefix = picks.input.rstrip("/") + "/"
-    by_name = {
-        each.ref.uri.removeprefix(prefix): each for each in media if each.ref.uri.startswith(prefix)
-    }
+    by_name = _by_name(picks, media)
     result = Resolved()
     frames: dict[PickedFrame, None] = {}  # a set in the service's order
     numbers: dict[str, list[int]] = {}
@@ -116,6 +117,47 @@ def resolve(picks: ServicePicks, media: Sequence[KnownMedia], parts: Parts) -> R
             f"they are read here, and are left out: {_some(missing)}."
         )
     return result
+
+
+def refused(picks: ServicePicks, media: Sequence[KnownMedia], run_id: str) -> Rows:
+    """Write the service's own list of corrupt files as reject rows, of this run only.
+
+    A file that we could not use either is rejected already, for our own reason.
+    """
+    by_name = _by_name(picks, media)
+    frames: dict[str, list[str]] = {}
+    rows = Rows()
+
+    def add(found: KnownMedia, message: str, *, damaged: bool) -> None:
+        row = reject_row(
+            uri=found.ref.uri,
+            name=found.ref.name,
+            sha256=found.sha256,
+            stage=picks.service,
+            key="",
+            error_class=MediaCorrupt.__name__,
+            message=f"{message} (the corruptness check of {picks.service})",
+            damaged=damaged,
+            run_id=run_id,
+        )
+        rows.add(TABLES["rejects"], row)
+
+    for name, reason in picks.corrupt.items():
+        split = split_frame_name(name)
+        if name in by_name:
+            add(by_name[name], reason, damaged=False)
+        elif split and split[0] in by_name:
+            frames.setdefault(split[0], []).append(f"frame {split[1]}: {reason}")
+    for name, told in frames.items():
+        add(by_name[name], f"{len(told)} corrupt frames; {'; '.join(told[:_SHOWN])}", damaged=True)
+    return rows
+
+
+def _by_name(picks: ServicePicks, media: Sequence[KnownMedia]) -> dict[str, KnownMedia]:
+    prefix = picks.input.rstrip("/") + "/"
+    return {
+        each.ref.uri.removeprefix(prefix): each for each in media if each.ref.uri.startswith(prefix)
+    }
 
 
 def _timestamps(media: KnownMedia, parts: Parts, result: Resolved) -> list[int]:

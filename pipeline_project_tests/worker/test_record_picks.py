@@ -14,7 +14,7 @@ from pipeline_project.adapters.media.frame_numbers import timestamps_of
 from pipeline_project.adapters.media.reader import LocalMediaReader
 from pipeline_project.core.config import SamplingConfig
 from pipeline_project.worker.__main__ import work
-from pipeline_project.worker.request import picks_key, request_key
+from pipeline_project.worker.request import picks_key, rejects_key, request_key
 from pipeline_project_tests.worker.footage import photograph, still
 from pipeline_project_tests.worker.house import House, Notes
 
@@ -47,7 +47,7 @@ def house(tmp_path):
     return House(tmp_path)
 
 
-def record(house, names, kind="Videos", pts=None, messages=(), run="lightly-1"):
+def record(house, names, kind="Videos", pts=None, messages=(), run="lightly-1", corrupt=None):
     request = house.ask()
     picks = {
         "service": "lightly",
@@ -57,6 +57,7 @@ def record(house, names, kind="Videos", pts=None, messages=(), run="lightly-1"):
         "names": list(names),
         "pts": pts or {},
         "messages": list(messages),
+        "corrupt": corrupt or {},
     }
     house.store.put(picks_key(request.run_id), json.dumps(picks).encode())
     return work(house.home.as_uri(), request_key(request.run_id), Notes())
@@ -186,3 +187,17 @@ def test_a_note_that_cannot_be_understood_is_a_clear_error(house):
     )  # fmt: skip
     assert done.returncode == 1
     assert "what the service picked" in done.stderr
+
+
+def test_what_the_service_found_corrupt_stands_among_the_rejects(house):
+    numbered(house.media / "a.mp4")
+    numbered(house.media / "b.mp4", fps=25)
+    corrupt = {"b.mp4": "no frames", "a-07-mp4.png": "uniform rows", "gone.mp4": "not ours"}
+    result = record(house, ["a-03-mp4.png"], corrupt=corrupt)
+    lines = house.store.get(rejects_key(result.run_id)).splitlines()
+    rows = {row["name"]: row for row in map(json.loads, lines)}
+    assert set(rows) == {"a.mp4", "b.mp4"}
+    assert "no frames" in rows["b.mp4"]["message"] and not rows["b.mp4"]["damaged"]
+    assert "frame 7: uniform rows" in rows["a.mp4"]["message"] and rows["a.mp4"]["damaged"]
+    assert {row["stage"] for row in rows.values()} == {"lightly"}
+    assert (result.counts["rejected"], result.counts["damaged"]) == (1, 1)

@@ -283,6 +283,7 @@ class LightlySelectionService:
             "names": run.names,
             "pts": {},
             "messages": list(plan.messages),
+            "corrupt": {},
         }
         with tempfile.TemporaryDirectory(prefix="lightly-") as folder:
             for name in sorted(run.artifacts):
@@ -303,6 +304,8 @@ class LightlySelectionService:
             return
         if name == "sequence_information.json":
             picks["pts"] = _timestamps(json.loads(path.read_bytes()))
+        if name.startswith("corruptness_check_information"):
+            picks["corrupt"] = _corrupt(json.loads(path.read_bytes()))
 
 
 def _timestamps(sequences: object) -> Mapping[str, int]:
@@ -311,6 +314,16 @@ def _timestamps(sequences: object) -> Mapping[str, int]:
     for each in sequences if isinstance(sequences, list) else ():
         names, pts = each.get("frame_names", ()), each.get("frame_timestamps_pts", ())
         found.update(zip(names, pts, strict=False))
+    return found
+
+
+def _corrupt(said: object) -> dict[str, str]:
+    """Name -> reason, of files and frames that the worker could not use."""
+    found: dict[str, str] = {}
+    for group in ("corrupt_samples", "corrupt_videos"):
+        named = said.get(group) if isinstance(said, dict) else None
+        if isinstance(named, dict):
+            found.update({str(name): str(reason) for name, reason in named.items()})
     return found
 
 

@@ -220,12 +220,14 @@ def test_the_picks_and_the_artifacts_lie_in_the_store_when_the_worker_records_th
     cloud.artifacts = {
         "report.pdf": b"%PDF",
         "sequence_information.json": json.dumps(sequences).encode(),
+        "corruptness_check_information.json": b'{"corrupt_videos": {"c.mp4": "no frames"}}',
     }
     scheduled = schedule(service, store)
     assert end(service, scheduled).state == "completed"
     picks = json.loads(store.get("runs/r1/picks.json"))
     assert picks["names"] == ["a-003-mp4.png", "b-100-mp4.png"]
     assert picks["pts"] == {"a-003-mp4.png": 1536}
+    assert picks["corrupt"] == {"c.mp4": "no frames"}
     assert (picks["kind"], picks["input"]) == ("Videos", f"{ROOT}/input")
     assert store.get("runs/r1/lightly/report.pdf") == b"%PDF"
     outcome = service.fetch(scheduled)
