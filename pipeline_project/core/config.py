@@ -300,3 +300,17 @@ class CurationConfig(Section):
     datapool: DatapoolConfig = Field(default_factory=DatapoolConfig)
     output: OutputConfig = Field(default_factory=OutputConfig)
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
+
+    @model_validator(mode="after")
+    def _engine_can(self) -> Self:
+        given = [
+            name
+            for name in ("max_per_source", "min_gap_s")
+            if getattr(self.constraints, name) is not None
+        ]
+        if self.engine == "mundig" and given:
+            raise ValueError(
+                f"engine mundig does not have constraints.{' and constraints.'.join(given)}; "
+                "take the engine own, or leave them out"
+            )
+        return self

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from pipeline_project.core.config import CurationConfig
 from pipeline_project.errors import ConfigError
 from pipeline_project_tests.worker.footage import film, still
 from pipeline_project_tests.worker.house import House
@@ -145,3 +146,9 @@ def test_a_second_run_picks_other_sequences(house):
     second = house.run(selection={"n_samples": 3}, **given)
     assert len(places(house, second)) == 3
     assert not set(places(house, first)) & set(places(house, second))
+
+
+def test_an_engine_without_caps_and_gaps_is_refused_before_any_work():
+    given = {"engine": "mundig", "constraints": {"max_per_source": 1, "min_gap_s": 2}}
+    with pytest.raises(ValueError, match="constraints.max_per_source and constraints.min_gap_s"):
+        CurationConfig.model_validate(given)
