@@ -7,7 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from dagster import DagsterInstance
 
+from pipeline_project.resources.instance import COST_TAG
 from pipeline_project.sample import sample_dir
 from pipeline_project_tests.aws_bed.house import aws_house
 from pipeline_project_tests.commands import BIN, environment, run
@@ -130,6 +132,9 @@ def test_a_run_ends_when_the_instance_has_cost_what_it_may(house, footage, tmp_p
     )
     assert done.returncode == 1
     assert "aws.max_cost_usd" in done.stderr and "run again to go on" in done.stderr
+    with DagsterInstance.from_config(str(tmp_path / ".pipeline" / "dagster")) as instance:
+        (ended,) = instance.get_runs()
+    assert "about $" in ended.tags[COST_TAG]
     assert wait_for(lambda: bed.state() == "stopped")
     again = run(tmp_path, "pipeline", "curate", str(footage), "--on", "aws", **given)
     assert again.returncode == 0, again.stderr
