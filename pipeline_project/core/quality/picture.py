@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from pipeline_project.core.quality.gray import Gray, checked_gray, to_gray
 from pipeline_project.core.quality.pyramid import Pyramid
-from pipeline_project.core.quality.rings import ring_means
+from pipeline_project.core.quality.rings import ring_means, tile_ring_means
+from pipeline_project.core.quality.sectors import sector_means
 from pipeline_project.core.quality.spectra import (
     Floats,
     Spectra,
@@ -69,6 +70,16 @@ class Picture:
     def ring_means(self) -> Floats:
         """Means of the tiles' mean spectrum over rings of frequency, shape (12,)."""
         return ring_means(self.spectra.mean)
+
+    @cached_property
+    def tile_rings(self) -> Floats:
+        """Means of each tile's spectrum over rings of frequency, shape (tiles, 12)."""
+        return tile_ring_means(self.spectra.log_power)
+
+    @cached_property
+    def sectors(self) -> Floats:
+        """Means of each tile's spectrum over bands and directions, shape (tiles, 6, 8)."""
+        return sector_means(self.spectra.log_power)
 
     @cached_property
     def red_difference(self) -> Spectra:

@@ -10,11 +10,27 @@ from types import MappingProxyType
 from typing import Literal
 
 from pipeline_project.core.quality.chroma import cb_peak, cr_peak
+from pipeline_project.core.quality.directions import (
+    spectral_alignment,
+    spectral_anisotropy,
+    spectral_anisotropy_of,
+    spectral_direction_spread,
+    spectral_weakest_direction,
+)
 from pipeline_project.core.quality.entropy import entropy
 from pipeline_project.core.quality.exposure import contrast, dark_share, light_share, mean_luma
 from pipeline_project.core.quality.fft import fft_high_frequency
 from pipeline_project.core.quality.gray import Gray
 from pipeline_project.core.quality.laplacian import laplacian_variance
+from pipeline_project.core.quality.lattice import (
+    radial_residual_median,
+    spectral_excess_max,
+    spectral_excess_median,
+    spectral_peak_broad,
+    spectral_peak_half,
+    spectral_peak_second,
+    spectral_peak_upper,
+)
 from pipeline_project.core.quality.multiscale import (
     half_laplacian_variance,
     quarter_laplacian_variance,
@@ -32,6 +48,12 @@ from pipeline_project.core.quality.radial import radial_residual, spectral_band,
 from pipeline_project.core.quality.reblur import reblur_ratio
 from pipeline_project.core.quality.sharpness import sharpness
 from pipeline_project.core.quality.sobel import sobel_variance, tenengrad
+from pipeline_project.core.quality.tile_bands import (
+    tile_band_5_min,
+    tile_band_max,
+    tile_curvature,
+    tile_floor,
+)
 from pipeline_project.core.quality.tile_laplacian import tile_laplacian_variance
 from pipeline_project.core.quality.uniform_rows import uniform_row_ratio
 from pipeline_project.core.records import Pixels
@@ -191,6 +213,128 @@ _ALL = (
     ),
     Measure(
         "radial_residual", radial_residual, _LN, "moiré", "highest bin over its ring", "spectra"
+    ),
+    Measure(
+        "spectral_anisotropy",
+        spectral_anisotropy,
+        _LN,
+        "motion",
+        "one direction over that across",
+        "spectra",
+    ),
+    *(
+        Measure(
+            f"spectral_anisotropy_{n}",
+            spectral_anisotropy_of(n),
+            _LN,
+            "motion",
+            f"one direction of band {n} over that across",
+            "spectra",
+        )
+        for n in range(3, 6)
+    ),
+    Measure(
+        "spectral_alignment",
+        spectral_alignment,
+        "ln²",
+        "sharper",
+        "fine and coarse detail share a direction",
+        "spectra",
+    ),
+    Measure(
+        "spectral_direction_spread",
+        spectral_direction_spread,
+        _LN,
+        "motion",
+        "spread of detail over directions",
+        "spectra",
+    ),
+    Measure(
+        "spectral_weakest_direction",
+        spectral_weakest_direction,
+        _LN,
+        "sharper",
+        "fine detail where it is least",
+        "spectra",
+    ),
+    *(
+        Measure(
+            f"tile_band_{n}_max",
+            tile_band_max(n),
+            _LN,
+            "sharper",
+            f"power of band {n} in the richest tile",
+            "spectra",
+        )
+        for n in range(3, 6)
+    ),
+    Measure(
+        "tile_band_5_min",
+        tile_band_5_min,
+        _LN,
+        "noisier",
+        "band 5 over the lowest in the poorest tile",
+        "spectra",
+    ),
+    Measure("tile_floor", tile_floor, _LN, "noisier", "fine power of the quietest tile", "spectra"),
+    Measure(
+        "tile_curvature", tile_curvature, _LN, "blurred", "bend of power over frequency", "spectra"
+    ),
+    Measure(
+        "spectral_peak_upper",
+        spectral_peak_upper,
+        _LN,
+        "moiré",
+        "isolated peaks, in a third of the tiles",
+        "spectra",
+    ),
+    Measure(
+        "spectral_peak_second",
+        spectral_peak_second,
+        _LN,
+        "moiré",
+        "the second peak that all tiles share",
+        "spectra",
+    ),
+    Measure(
+        "spectral_peak_broad",
+        spectral_peak_broad,
+        _LN,
+        "moiré",
+        "peaks of a grid seen from aside",
+        "spectra",
+    ),
+    Measure(
+        "spectral_peak_half",
+        spectral_peak_half,
+        _LN,
+        "texture",
+        "peaks at half the highest one's frequency",
+        "spectra",
+    ),
+    Measure(
+        "spectral_excess_max",
+        spectral_excess_max,
+        _LN,
+        "moiré",
+        "how much stands out, in any tile",
+        "spectra",
+    ),
+    Measure(
+        "spectral_excess_median",
+        spectral_excess_median,
+        _LN,
+        "moiré",
+        "how much stands out, in most tiles",
+        "spectra",
+    ),
+    Measure(
+        "radial_residual_median",
+        radial_residual_median,
+        _LN,
+        "moiré",
+        "coarse peaks over their ring, in most tiles",
+        "spectra",
     ),
     Measure("dark_share", dark_share, "share", "darker", "pixels below level 16", "histogram"),
     Measure(

@@ -6,10 +6,21 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from pipeline_project.core.quality.spectra import PEAK_HIGH, PEAK_LOW, Floats, frequencies
+from pipeline_project.core.quality.spectra import (
+    AXIS_BINS,
+    COLUMNS,
+    PEAK_HIGH,
+    PEAK_LOW,
+    TILE_PX,
+    Floats,
+    frequencies,
+)
 
 # In cycles per pixel. Two rings make a band.
 RING_EDGES = (0.02, 0.03, 0.04, 0.06, 0.08, 0.11, 0.16, 0.2, 0.25, 0.3, 0.36, 0.43, 0.5)
+
+# Where wide bands of moiré lie, in cycles per pixel.
+COARSE_LOW, COARSE_HIGH = 0.05, 0.2
 
 
 def ring_means(spectrum: Floats) -> Floats:
@@ -26,6 +37,13 @@ def ring_means(spectrum: Floats) -> Floats:
     return np.asarray(sums / table.bins, np.float32)
 
 
+def tile_ring_means(log_power: Floats) -> Floats:
+    """Take the means of each tile, shape (tiles, 96, 49): shape (tiles, 12)."""
+    table = rings()
+    gathered = log_power.reshape(len(log_power), -1).take(table.order, axis=1)
+    return np.asarray(np.add.reduceat(gathered, table.starts, axis=1) / table.bins, np.float32)
+
+
 @dataclass(frozen=True)
 class Rings:
     """Which bins are in which ring, and what is done with the rings' means.
@@ -38,6 +56,9 @@ class Rings:
         log_middles: ln of the rings' middle frequencies.
         peak_bins: bins from 0.06 to 0.5 cycles per pixel.
         log_radius: ln of their frequencies.
+        coarse_bins: bins from 0.05 to 0.2 cycles per pixel, off the axes.
+        coarse_upper: the ring whose middle is next above each of these.
+        coarse_share: how far each lies from the ring below to that one, 0 to 1, in ln frequency.
     """
 
     order: npt.NDArray[np.intp]
@@ -47,6 +68,9 @@ class Rings:
     log_middles: npt.NDArray[np.float64]
     peak_bins: npt.NDArray[np.intp]
     log_radius: npt.NDArray[np.float64]
+    coarse_bins: npt.NDArray[np.intp]
+    coarse_upper: npt.NDArray[np.intp]
+    coarse_share: Floats
 
 
 @cache
@@ -60,6 +84,13 @@ def rings() -> Rings:
     log_middles = np.log(np.sqrt(edges[1:] * edges[:-1]))
     away = log_middles - log_middles.mean()
     peak_bins = np.flatnonzero((radius >= PEAK_LOW) & (radius <= PEAK_HIGH))
+    off_axes = np.ones((TILE_PX, COLUMNS), bool)
+    middle = TILE_PX // 2
+    off_axes[:, : AXIS_BINS + 1] = off_axes[middle - AXIS_BINS : middle + AXIS_BINS + 1] = False
+    coarse = np.flatnonzero((radius >= COARSE_LOW) & (radius <= COARSE_HIGH) & off_axes.ravel())
+    upper = np.clip(np.searchsorted(log_middles, np.log(radius[coarse])), 1, len(bins) - 1)
+    below = log_middles[upper - 1]
+    share = (np.log(radius[coarse]) - below) / (log_middles[upper] - below)
     return Rings(
         order,
         np.concatenate([[0], np.cumsum(bins)[:-1]]),
@@ -68,4 +99,7 @@ def rings() -> Rings:
         log_middles,
         peak_bins,
         np.log(radius[peak_bins]),
+        coarse,
+        upper,
+        np.clip(share, 0, 1).astype(np.float32),
     )

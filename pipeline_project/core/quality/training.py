@@ -32,13 +32,16 @@ TAIL = 0.001
 DIGITS = 5
 
 _LOG = (
-    "reference_laplacian_variance half_laplacian_variance quarter_laplacian_variance "
-    "tile_laplacian_variance laplacian_variance contrast noise_sigma"
+    "reference_laplacian_variance half_laplacian_variance tile_laplacian_variance contrast"
 ).split()
 _LINEAR = (
-    "mean_luma dark_share light_share entropy fft_high_frequency spectral_peak_median "
-    "spectral_peak_max spectral_peak_mean spectral_slope spectral_band_2 spectral_band_3 "
-    "spectral_band_4 spectral_band_5 spectral_band_6 radial_residual"
+    "spectral_peak_max spectral_peak_mean radial_residual spectral_slope "
+    "spectral_band_2 spectral_band_3 spectral_band_4 spectral_band_5 spectral_band_6 "
+    "spectral_anisotropy spectral_anisotropy_3 spectral_anisotropy_4 spectral_anisotropy_5 "
+    "spectral_alignment spectral_direction_spread spectral_weakest_direction "
+    "tile_band_3_max tile_band_4_max tile_band_5_max tile_band_5_min tile_floor tile_curvature "
+    "spectral_peak_upper spectral_peak_second spectral_peak_broad spectral_peak_half "
+    "spectral_excess_max spectral_excess_median radial_residual_median"
 ).split()
 FEATURES = (
     *(Feature(name, "log", -np.inf, np.inf) for name in _LOG),
