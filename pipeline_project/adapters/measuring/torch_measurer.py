@@ -21,7 +21,8 @@ class TorchMeasurer:
 
     Pictures of one size go to the device together, others by themselves. Where its memory does
     not suffice, half as many go, and in the end the processor measures what is too large alone.
-    Measures of colour, which look at nine small tiles, are taken on the processor.
+    Measures without a twin in `torch_measures`, of colour and of directions, tile bands and
+    lattices, are taken on the processor.
 
     Attributes:
         gather_px: as in `Measurer`.

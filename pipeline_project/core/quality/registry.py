@@ -4,10 +4,8 @@ To add a measure, write it in a file of its own (a `Picture` in, one finite floa
 line to `_ALL`, a column to the `scores` table, and raise `QUALITY_VERSION`.
 """
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Literal
 
 from pipeline_project.core.quality.chroma import cb_peak, cr_peak
 from pipeline_project.core.quality.directions import (
@@ -31,6 +29,7 @@ from pipeline_project.core.quality.lattice import (
     spectral_peak_second,
     spectral_peak_upper,
 )
+from pipeline_project.core.quality.measure import Measure as Measure
 from pipeline_project.core.quality.multiscale import (
     half_laplacian_variance,
     quarter_laplacian_variance,
@@ -60,38 +59,6 @@ from pipeline_project.core.records import Pixels
 
 # Raise it when any measure gives another number for the same pixels, or when one is added.
 QUALITY_VERSION = "2"
-
-Shared = Literal["pixels", "pyramid", "gradient", "spectra", "histogram", "chroma"]
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One number that says something about a frame's quality.
-
-    Attributes:
-        name: also the column of the `scores` table.
-        function: takes a picture and gives a finite float.
-        unit: of the number.
-        higher_is: what a high value means, as one word; empty where neither end is better.
-        description: one line for people.
-        needs: what it shares with other measures; the first of them to be asked for pays.
-        threshold: beyond it a frame is suspect by this measure alone; None where no one number
-            holds for all cameras and subjects.
-    """
-
-    name: str
-    function: Callable[[Picture], float]
-    unit: str
-    higher_is: str
-    description: str
-    needs: Shared
-    threshold: float | None = None
-
-    @property
-    def colour(self) -> bool:
-        """Whether gray pixels are not enough."""
-        return self.needs == "chroma"
-
 
 _LEVELS2, _LN = "grey levels²", "ln"
 _ALL = (
