@@ -66,8 +66,8 @@ def read_csv(data: bytes, origin: str, listed: Collection[str]) -> tuple[Metadat
         )
     warnings = (
         [
-            f"{origin} also has {len(unknown)} rows of files that this run lacks or has under another name: "
-            f"{_some(unknown)}."
+            f"{origin} also has {len(unknown)} rows of files that this run lacks or has under "
+            f"another name: {_some(unknown)}."
         ]
         if unknown
         else []
