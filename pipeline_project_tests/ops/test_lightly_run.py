@@ -43,7 +43,6 @@ def go(house, token, job="aws_example_job", **section):
 @pytest.mark.parametrize(
     ("token", "section", "words"),
     [
-        ("nobodystoken1", {}, "HTTP 401, the token is refused. Check LIGHTLY_TOKEN"),
         (TOKEN, {"role_arn": None}, "lightly.role_arn is not set"),
         (TOKEN, {"worker_config": {"numProcessess": 1}}, "refuses lightly.worker_config"),
     ],
@@ -64,21 +63,12 @@ def test_what_is_wrong_is_one_line_of_the_first_step_and_nothing_was_started(
     assert token not in str(result.all_events)
 
 
-def test_media_that_lightly_cannot_reach_fail_the_scheduling_with_one_line(house, cloud):
+def test_media_that_lightly_cannot_reach_are_told_by_the_first_step_in_one_line(house, cloud):
     cloud.add_worker("one", state="IDLE")
-    step, failure = failure_of(go(house, TOKEN))
-    assert step == "schedule_lightly_run"
+    step, failure = failure_of(go(house, TOKEN, input="s3://bucket/in"))
+    assert step == "collect_media"
     assert "does not lie below s3://bucket/in" in failure.description
     assert house.leases() == []
-
-
-def test_videos_and_images_together_are_found_before_anything_starts(house, cloud):
-    house.add_media("b.png")
-    result = go(house, TOKEN)
-    step, failure = failure_of(result)
-    assert step == "collect_media"
-    assert "the source has both (a.mp4, b.png)" in failure.description
-    assert "start_instance" not in steps(result, "STEP_START")
 
 
 def test_without_being_asked_for_the_service_is_not_even_checked(house, cloud):
