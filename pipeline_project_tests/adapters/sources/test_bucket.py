@@ -110,10 +110,17 @@ def test_odd_keys_are_listed_shown_and_read(client, bucket, session, key):
         assert path.read_bytes() == key.encode()
 
 
-def test_memory_does_not_grow_with_the_number_of_objects(session, bucket, monkeypatch):
+@pytest.fixture
+def no_logs():
+    """pytest keeps every record it sees, and botocore's own hold whole answers."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("no_logs")
+def test_memory_does_not_grow_with_the_number_of_objects(session, bucket):
     """Pages of a thousand, as AWS would answer them."""
-    # pytest keeps every record it sees, and botocore's own hold whole answers.
-    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
     source = BucketSource(f"s3://{bucket}/p", session=session)
     pages = iter(range(12))
 
