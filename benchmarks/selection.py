@@ -4,6 +4,7 @@
     python benchmarks/selection.py --peers             # fpsample too (pip install fpsample)
     python benchmarks/selection.py --cost images/selection_cost.svg
     python benchmarks/selection.py --large SCRATCH     # 1,000,000 x 384 -> 20,000; 3 GB of disk
+    python benchmarks/selection.py --only-large --large SCRATCH --scale 0.1   # a tenth of that
 
 Each method runs in a process of its own, vectors already loaded. CPU seconds count all threads.
 Coverage radius: L2 distance of the row that is farthest from its nearest pick, less is better.
@@ -18,6 +19,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +32,10 @@ SEED = 0
 STEPS = 100  # of one clip
 BLOCK = 8192
 AT_ONCE = 200  # rows that the blocked k-means++ draws between two looks at all rows
+LARGE_ROWS, LARGE_DIM, LARGE_PICKS = 1_000_000, 384, 20_000
 SUBSET = 100_000
+BOUND_MB = 1000  # of the two-level scheme; all rows together take 1,536
+SCALE = "SELECTION_BENCHMARK_SCALE"  # tells a method's process how large the large run is
 
 
 def vectors(kind: str, rows: int, dim: int, dtype: str = "float32") -> np.ndarray:
@@ -103,9 +108,18 @@ def kmeans_pp(rows: np.ndarray, picks: int) -> np.ndarray:
 
 def subset(rows: np.ndarray, picks: int) -> np.ndarray:
     """Exact picks of a random part of the rows."""
-    few = min(SUBSET, len(rows))
+    few = round(SUBSET * scale())
     part = np.sort(np.random.default_rng(SEED).choice(len(rows), few, replace=False))
     return part[own(np.asarray(rows[part], np.float32), picks)]
+
+
+def bounded(rows: np.ndarray, picks: int) -> np.ndarray:
+    """Two levels: what is held of the vectors at once is bounded."""
+    return own(rows, picks, round(BOUND_MB * scale()))
+
+
+def scale() -> float:
+    return float(os.environ.get(SCALE, "1"))
 
 
 METHODS: dict[str, tuple[str, Callable[[np.ndarray, int], np.ndarray]]] = {
@@ -116,22 +130,40 @@ METHODS: dict[str, tuple[str, Callable[[np.ndarray, int], np.ndarray]]] = {
     "random": ("random", chance),
     "kmeans": (f"k-means++, {AT_ONCE} at a time", kmeans_pp),
     "subset": (f"ours, exact on {SUBSET:,} random rows", subset),
-    "bounded": ("ours, vectors within 1,000 MB", lambda rows, n: own(rows, n, 1000)),
+    "bounded": (f"ours, vectors within {BOUND_MB:,} MB", bounded),
 }
+
+
+class Peak(threading.Thread):
+    """Most memory of this process that is its own: pages of a mapped file can be taken away."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._most, self._ended = 0, threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        while not self._ended.wait(0.02):
+            resident, shared = Path("/proc/self/statm").read_text().split()[1:3]
+            self._most = max(self._most, int(resident) - int(shared))
+
+    def stop(self) -> float:
+        """The peak so far, in MB."""
+        self._ended.set()
+        self.join()
+        return self._most * resource.getpagesize() / 1e6
 
 
 def run_one(method: str, file: Path, picks: int, out: Path) -> None:
     """Time one method in this process, and write its picks."""
-    large = file.stat().st_size > 1e9
-    rows = np.load(file, mmap_mode="r" if large else None)
-    METHODS[method][1](np.ascontiguousarray(rows[:2000], np.float32), 20)  # imports, threads
+    rows = np.load(file, mmap_mode="r" if file.stem == "large" else None)
+    warm = "own" if method in ("subset", "bounded") else method
+    METHODS[warm][1](np.ascontiguousarray(rows[:2000], np.float32), 20)  # imports, threads
+    peak = Peak()
     cpu, wall = time.process_time(), time.perf_counter()
     chosen = METHODS[method][1](rows, picks)
-    facts = {
-        "cpu_s": time.process_time() - cpu,
-        "wall_s": time.perf_counter() - wall,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
+    facts = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall}
+    facts["peak_mb"] = peak.stop()
     np.save(out, chosen)
     print(json.dumps(facts))
 
@@ -183,15 +215,16 @@ def table(kind: str, file: Path, picks: int, methods: list[str], threads: list[i
             )
 
 
-def cost(out: Path, scratch: Path, most: int) -> None:
+def cost(out: Path, scratch: Path, most: int, methods: list[str]) -> None:
     """CPU seconds against the number of rows, and of picks, as a table and a plot."""
     lines: dict[str, list[tuple[float, float]]] = {}
     print("\n| method | rows | picks | CPU s |\n|---|---|---|---|", flush=True)
     sizes = [each for each in (5_000, 10_000, 20_000, 40_000, 80_000) if each <= most]
-    for method in ("own", "mundig", "numpy"):
+    fixed = min(20_000, most)
+    for method in methods:
         for what, points in (
             ("rows, 1,000 picks", [(rows, 1000) for rows in sizes]),
-            ("picks, 20,000 rows", [(20_000, picks) for picks in (500, 1000, 2000, 4000)]),
+            (f"picks, {fixed:,} rows", [(fixed, picks) for picks in (500, 1000, 2000, 4000)]),
         ):
             for rows, picks in points:
                 file = scratch / f"cost_{rows}.npy"
@@ -220,24 +253,25 @@ def main() -> None:
     parser.add_argument("--cost", type=Path, help="also CPU seconds against size, as an SVG")
     parser.add_argument("--most", type=int, default=80_000, help="rows, for --cost")
     parser.add_argument("--large", type=Path, help="folder for the vectors of a large run")
-    parser.add_argument("--large-rows", type=int, default=1_000_000)
-    parser.add_argument("--large-picks", type=int, default=20_000)
+    parser.add_argument("--scale", type=float, default=1.0, help="of the large run: 0.1, a tenth")
+    parser.add_argument("--only-large", action="store_true", help="nothing but the large run")
     wanted = parser.parse_args()
+    peers = ["own", "mundig", "numpy", *["fpsample"] * wanted.peers]
     with tempfile.TemporaryDirectory() as folder:
-        for kind in ("gauss", "clips"):
+        for kind in ("gauss", "clips") if not wanted.only_large else ():
             file = Path(folder) / f"{kind}.npy"
             np.save(file, vectors(kind, wanted.rows, wanted.dim))
-            methods = ["own", "mundig", "numpy", *["fpsample"] * wanted.peers, "kmeans", "random"]
-            table(kind, file, wanted.picks, methods, wanted.threads)
+            table(kind, file, wanted.picks, [*peers, "kmeans", "random"], wanted.threads)
         if wanted.cost:
-            cost(wanted.cost, Path(folder), wanted.most)
+            cost(wanted.cost, Path(folder), wanted.most, peers)
     if wanted.large:
+        os.environ[SCALE] = str(wanted.scale)
         wanted.large.mkdir(parents=True, exist_ok=True)
         file = wanted.large / "large.npy"
-        np.save(file, vectors("clips", wanted.large_rows, 384))
-        methods = ["own", "bounded", "subset", "kmeans", "random"]
-        table("clips", file, wanted.large_picks, methods, [2])
-    print(f"\n{machine('numpy', 'lightly-mundig')}")
+        np.save(file, vectors("clips", round(LARGE_ROWS * wanted.scale), LARGE_DIM))
+        picks = round(LARGE_PICKS * wanted.scale)
+        table("clips", file, picks, ["own", "bounded", "subset", "kmeans", "random"], [2])
+    print(f"\n{machine('numpy', 'lightly-mundig', *['fpsample'] * wanted.peers)}")
 
 
 if __name__ == "__main__":
