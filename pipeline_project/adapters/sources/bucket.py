@@ -1,9 +1,10 @@
 """Media below a prefix of a bucket, read where they are: listed by pages, never written to."""
 
+import posixpath
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from pipeline_project.adapters.addresses import bucket_and_key
@@ -127,7 +128,8 @@ class BucketSource:
     def _wanted(self, relative: str) -> bool:
         if self._include:
             return any(fnmatchcase(relative, pattern) for pattern in self._include)
-        return PurePosixPath(relative).suffix.lower() in MEDIA_SUFFIXES
+        # Not pathlib: it interns every part of every key.
+        return posixpath.splitext(relative)[1].lower() in MEDIA_SUFFIXES
 
     def _ref(self, entry: dict[str, Any], relative: str) -> MediaRef:
         etag = entry["ETag"].strip('"')
