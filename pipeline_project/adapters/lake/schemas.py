@@ -59,7 +59,8 @@ TABLES: dict[str, Table] = {
             declared_frames=_i,
         ),
         # Every place where the same bytes were found; with size and fingerprint it is also the
-        # listing cache that spares reading an unchanged file again.
+        # listing cache that spares reading an unchanged file again. `gone`: a later listing of
+        # its source had it no more.
         _table(
             "media_sources",
             "uri sha256",
@@ -71,6 +72,7 @@ TABLES: dict[str, Table] = {
             fingerprint=_s,
             attribution=_s,
             seen_at=_time,
+            gone=_b,
         ),
         # The ledger: which stage was run on what, by which code, with what end.
         _table(
@@ -272,6 +274,36 @@ TABLES: dict[str, Table] = {
             tool=_s,
             file_name=_s,
             imported_at=_time,
+        ),
+        # What became of each file (stage `file`) and of each of its data in a run: new, changed,
+        # removed, failed or recovered. What was known is counted, in one row per stage with
+        # `uri` "": state skip, or failed for what failed earlier and was not tried again.
+        _table(
+            "states",
+            "run_id stage uri state",
+            run_id=_s,
+            stage=_s,
+            uri=_s,
+            state=_s,
+            name=_s,
+            sha256=_s,
+            datum_key=_s,
+            files=_i,
+            error_class=_s,
+            error=_s,
+            at=_time,
+        ),
+        # Contents that no listed file holds any more: `LanceLake.read` leaves their frames and
+        # all that was made of them out, but for frames that a selection picked (`kept`). Of
+        # several rows the one committed last counts.
+        _table(
+            "removals",
+            "sha256",
+            sha256=_s,
+            removed=_b,
+            kept=pa.list_(_s),
+            run_id=_s,
+            at=_time,
         ),
         # Errors: a file could not be used, or (damaged) only in part.
         _table(
