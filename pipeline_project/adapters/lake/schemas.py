@@ -319,6 +319,41 @@ TABLES: dict[str, Table] = {
             damaged=_b,
             run_id=_s,
         ),
+        # What a collection holds, as `worker/collections/` says: a row per file of a source (member
+        # is its path, fingerprint its size and time) or per datum of a step (member is the datum's
+        # id). State is done, failed or removed.
+        _table(
+            "collection_members",
+            "pipeline collection member",
+            pipeline=_s,
+            collection=_s,
+            member=_s,
+            uri=_s,
+            sha256=_s,
+            fingerprint=_s,
+            datum_key=_s,
+            state=_s,
+        ),
+        # What a step made of one datum, found by what went into it. Inputs and outputs are JSON.
+        _table(
+            "collection_results",
+            "datum_key",
+            datum_key=_s,
+            pipeline=_s,
+            step=_s,
+            step_version=_s,
+            settings=_s,
+            model_sha256=_s,
+            inputs=_s,
+            outputs=_s,
+            state=_s,
+            error_class=_s,
+            error=_s,
+            duration_s=_d,
+            run_id=_s,
+            code_version=_s,
+            finished_at=_time,
+        ),
     )
 }
 
