@@ -29,7 +29,13 @@ class Commit:
         code_version: version of this project that made it.
         message: what was done, for people.
         counts: rows added per table.
-        table_versions: version of each Lance table once the rows were in.
+        table_versions: of every table that this revision sees rows of, a version of its Lance
+            dataset that holds them all; later ones do too.
+        settings_sha256: hash of the run's settings, whose copy the lake keeps; empty for none.
+        earlier: ids of the ancestors, newest first, back to the last whole hundred, so that a
+            long history opens with few reads.
+        floor: writers whose commit id is smaller were given up by garbage collection.
+        schema_version: of this record.
     """
 
     commit_id: str
@@ -42,7 +48,19 @@ class Commit:
     message: str
     counts: dict[str, int] = field(default_factory=dict)
     table_versions: dict[str, int] = field(default_factory=dict)
+    settings_sha256: str = ""
+    earlier: list[str] = field(default_factory=list)
+    floor: str = ""
     schema_version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One branch: its newest commit (None without any), and the commit it was started from."""
+
+    name: str
+    head: Commit | None
+    base: str | None = None
 
 
 class LakeWriter(Protocol):
@@ -70,7 +88,8 @@ class LakeWriter(Protocol):
         """Make all appended rows visible at once. The writer is spent afterwards.
 
         Raises:
-            LakeError: the record cannot be written; nothing became visible.
+            LakeError: the record cannot be written, or garbage collection gave this writer up;
+                nothing became visible.
         """
         ...
 
@@ -78,8 +97,13 @@ class LakeWriter(Protocol):
 class Lake(Protocol):
     """Versioned tables under one root."""
 
-    def begin(self, *, run_id: str, branch: str = "main") -> LakeWriter:
-        """Start a commit on a branch; a name without commits starts a new branch.
+    def begin(self, *, run_id: str, branch: str | None = None, settings: bytes = b"") -> LakeWriter:
+        """Start a commit on a branch; a name that is not there starts an empty branch.
+
+        Args:
+            run_id: the run that writes.
+            branch: None is the branch that this lake was opened on.
+            settings: of the run, without secrets; the commit names them and the lake keeps them.
 
         Raises:
             ConfigError: the name is not allowed, or a tag or commit has it.
@@ -92,7 +116,7 @@ class Lake(Protocol):
         *,
         columns: Sequence[str] | None = None,
         where: tuple[str, Collection[str]] | None = None,
-        rev: str = "main",
+        rev: str | None = None,
     ) -> pa.Table:
         """Read the rows that a revision can see, each key once.
 
@@ -100,18 +124,19 @@ class Lake(Protocol):
             table: which table; one that was never written reads as empty.
             columns: which columns; None means all. `commit_id` only where asked for.
             where: (column, values): only rows whose column is one of the values.
-            rev: branch, tag, commit id or its beginning, or `<rev>~n` for the n-th ancestor.
+            rev: branch, tag, commit id or its beginning, or `<rev>~n` for the n-th ancestor;
+                None is the branch that this lake was opened on.
 
         Raises:
             LakeError: no such revision; a table is unreadable or made by a newer version.
         """
         ...
 
-    def log(self, rev: str = "main") -> Iterator[Commit]:
+    def log(self, rev: str | None = None) -> Iterator[Commit]:
         """Yield the revision's commit and its ancestors, newest first."""
         ...
 
-    def resolve(self, rev: str) -> Commit | None:
+    def resolve(self, rev: str | None = None) -> Commit | None:
         """Find the commit that a revision names; None for a branch without commits.
 
         Raises:
@@ -119,7 +144,7 @@ class Lake(Protocol):
         """
         ...
 
-    def tag(self, name: str, rev: str = "main") -> Commit:
+    def tag(self, name: str, rev: str | None = None) -> Commit:
         """Give a commit a name of its own, once and for all.
 
         Raises:
@@ -129,4 +154,25 @@ class Lake(Protocol):
 
     def tags(self) -> dict[str, str]:
         """All tags and the commit ids they name."""
+        ...
+
+    def start_branch(self, name: str, rev: str | None = None) -> Branch:
+        """Start a branch that sees what a revision sees.
+
+        Raises:
+            ConfigError: the name is not allowed, or a branch, tag or commit has it.
+            LakeError: there is no commit to start from.
+        """
+        ...
+
+    def branches(self) -> list[Branch]:
+        """All branches, by name."""
+        ...
+
+    def settings(self, commit: Commit) -> bytes:
+        """The settings of the run that made a commit; empty where it recorded none.
+
+        Raises:
+            StoreError: the copy is gone.
+        """
         ...

@@ -3,77 +3,110 @@
 `commits/<branch>/<sequence>.json` is both the record and the move of the branch's head: of two
 writers racing for a sequence number exactly one creates the object, the other takes the next
 number with the winner as its parent. Rows never name their parents, so this needs no rewriting.
+A branch that was started from a commit goes on with that commit's sequence number.
 """
 
 import json
 import os
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from itertools import islice
 
-from pipeline_project.adapters.lake.base import Commit
-from pipeline_project.adapters.lake.schemas import SCHEMA_VERSION
+from pipeline_project.adapters.lake.base import Branch, Commit
+from pipeline_project.adapters.lake.refs import MAIN, Refs, checked, is_commit_id
 from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.errors import ConfigError, LakeError, StoreConflict
 
-MAIN = "main"  # the branch that is always there, with commits or without
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_COMMIT_ID = re.compile(r"[0-9a-f]{24}")
+RECORD_VERSION = 2
+_HUNDRED = 100  # a record names its ancestors back to the last multiple of this
 _RACES = 10_000  # far more racing writers than any lake has; a loop without end hides bugs
 
 
-def new_commit_id(now_ns: Callable[[], int] = time.time_ns) -> str:
+def commit_id_at(milliseconds: int, randomness: str) -> str:
     """Make an id that sorts by time: 12 hex digits of milliseconds, 12 of randomness."""
-    return f"{now_ns() // 1_000_000:012x}{os.urandom(6).hex()}"
+    return f"{milliseconds:012x}{randomness}"
 
 
 class CommitLog:
     """Reads and extends the branches and tags of one lake."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(
+        self, store: ObjectStore, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    ) -> None:
         self._store = store
+        self._now_ms = now_ms
+        self._refs = Refs(store)
         self._known: dict[str, Commit] = {}  # by key; records never change
         self._heads: dict[str, int] = {}  # by branch: the newest sequence seen; 0 for none
 
     def head(self, branch: str) -> Commit | None:
-        """The newest commit of a branch; None when it has none."""
+        """The newest commit that a branch sees; None when there is none."""
         if branch not in self._heads:
-            keys = [item.key for item in self._store.list(f"commits/{_checked(branch)}")]
-            self._heads[branch] = self._load(keys[-1]).sequence if keys else 0
+            keys = [item.key for item in self._store.list(f"commits/{checked(branch)}")]
+            base = self._refs.base(branch)
+            start = base.sequence if base else 0
+            self._heads[branch] = self._load(keys[-1]).sequence if keys else start
         # A branch grows by one number at a time, so from here on its next numbers tell all.
         sequence = self._heads[branch]
         while self._store.exists(_key(branch, sequence + 1)):
             sequence += 1
         self._heads[branch] = sequence
-        return self._load(_key(branch, sequence)) if sequence else None
+        return self._load(self._place(branch, sequence)) if sequence else None
 
-    def check_branch(self, name: str) -> None:
-        """Tell whether commits may go to this branch, which need not exist yet.
+    def new_commit_id(self, branch: str) -> str:
+        """Make an id for a commit to come; never below its branch's, should the clock go back."""
+        head = self.head(branch)
+        newest = max(head.commit_id, head.floor) if head else "0"
+        return commit_id_at(max(self._now_ms(), int(newest[:12], 16)), os.urandom(6).hex())
+
+    def open_branch(self, name: str) -> None:
+        """Make sure that commits may go to this branch; one that is not there begins empty.
 
         Raises:
             ConfigError: the name is a tag's, or has the form of a commit id.
         """
-        if name == MAIN or self.head(name) is not None:
-            return
-        if _COMMIT_ID.fullmatch(name) or self._store.exists(_tag_key(name)):
-            raise ConfigError(
-                f"Starting branch {name}: a tag has this name, or a commit could have it. "
-                "Choose another name."
-            )
+        if not self._is_branch(name):
+            self._refs.check_not_a_tag(name)
+            self._refs.create_branch(name, None)
+
+    def start_branch(self, name: str, base: Commit) -> None:
+        """Start a branch from a commit.
+
+        Raises:
+            ConfigError: the name is taken or not allowed.
+        """
+        self._refs.check_not_a_tag(checked(name))
+        if self._is_branch(name) or not self._refs.create_branch(name, base):
+            raise ConfigError(f"Branch {name} exists already; choose another name.")
+
+    def branches(self) -> list[Branch]:
+        """All branches, by name; `main` only with commits."""
+        names = self._refs.branch_names()
+        names |= {item.key.split("/")[1] for item in self._store.list("commits")}
+        found = []
+        for name in sorted(names):
+            base = self._refs.base(name)
+            found.append(Branch(name, self.head(name), base.commit_id if base else None))
+        return found
 
     def append(self, commit: Commit) -> Commit:
-        """Write the record at the end of its branch; returns it with parent and sequence."""
+        """Write the record at the end of its branch; returns it with parent and sequence.
+
+        Raises:
+            LakeError: garbage collection gave this writer up.
+        """
         head = self.head(commit.branch)
         for _ in range(_RACES):
-            placed = replace(
-                commit,
-                sequence=head.sequence + 1 if head else 1,
-                parent=head.commit_id if head else None,
-                created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            )
-            key = _key(placed.branch, placed.sequence)
+            if head is not None and commit.commit_id < head.floor:
+                raise LakeError(
+                    f"Committing {commit.commit_id} to {commit.branch}: it was begun so long ago "
+                    "that `pipeline gc` took its rows for those of a run that died. Nothing "
+                    "became visible; run again, and give gc a longer --older-than."
+                )
+            placed = self._placed(commit, head)
+            key = _key_of(placed)
             try:
                 self._store.put_new(key, json.dumps(asdict(placed), indent=1).encode())
             except StoreConflict:
@@ -86,9 +119,20 @@ class CommitLog:
         )
 
     def ancestors(self, commit: Commit) -> Iterator[Commit]:
-        """Yield the commit and all before it on its branch, newest first."""
+        """Yield the commit and all before it, newest first."""
         for sequence in range(commit.sequence, 0, -1):
-            yield self._load(_key(commit.branch, sequence))
+            yield self._load(self._place(commit.branch, sequence))
+
+    def ancestor_ids(self, commit: Commit) -> Iterator[str]:
+        """Yield the ids of the commit and all before it, newest first; reads few records."""
+        yield commit.commit_id
+        while commit.sequence > 1:
+            yield from commit.earlier
+            before = commit.sequence - max(1, len(commit.earlier))
+            named = bool(commit.earlier)
+            commit = self._load(self._place(commit.branch, before))
+            if not named:  # a record of an older version names its parent alone
+                yield commit.commit_id
 
     def resolve(self, rev: str) -> Commit | None:
         """Find what a revision names: branch, tag, commit id, or any of them with `~n`."""
@@ -101,7 +145,7 @@ class CommitLog:
                 f"Revision {rev}: {name} has {commit.sequence - 1} ancestors. "
                 "Name one of them, from ~1 on."
             )
-        return self._load(_key(commit.branch, commit.sequence - int(steps)))
+        return self._load(self._place(commit.branch, commit.sequence - int(steps)))
 
     def tag(self, name: str, commit: Commit) -> None:
         """Write a tag; it can never be moved.
@@ -109,45 +153,71 @@ class CommitLog:
         Raises:
             ConfigError: the name is a branch's, begins a commit's id, or is taken.
         """
-        _checked(name)
-        if name == MAIN or self.head(name) is not None:
+        if self._is_branch(checked(name)):
             raise ConfigError(f"Making tag {name}: a branch has this name. Choose another name.")
-        if _COMMIT_ID.fullmatch(name) or self._commit_beginning_with(name) is not None:
+        if is_commit_id(name) or self._commit_beginning_with(name) is not None:
             raise ConfigError(
                 f"Making tag {name}: it would stand for a commit id. Choose another name."
             )
-        record = json.dumps({"commit_id": commit.commit_id, "key": _key_of(commit)}).encode()
-        try:
-            self._store.put_new(_tag_key(name), record)
-        except StoreConflict as error:
-            raise ConfigError(f"Tag {name} exists already; choose another name.") from error
+        self._refs.create_tag(name, commit.commit_id, _key_of(commit))
 
     def tags(self) -> dict[str, str]:
         """All tags and the commit ids they name."""
-        return {
-            item.key.removeprefix("tags/").removesuffix(".json"): json.loads(
-                self._store.get(item.key)
-            )["commit_id"]
-            for item in self._store.list("tags")
-        }
+        return self._refs.tags()
+
+    def _placed(self, commit: Commit, head: Commit | None) -> Commit:
+        """Give a commit its place after the head of its branch."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        if head is None:
+            return replace(commit, sequence=1, parent=None, created_at=now)
+        earlier = [head.commit_id]
+        if head.sequence % _HUNDRED:
+            earlier = list(islice(self.ancestor_ids(head), head.sequence % _HUNDRED + 1))
+            # A history of fewer than a hundred ends with its first commit.
+            earlier = earlier[: head.sequence]
+        versions = dict(head.table_versions)
+        for table, version in commit.table_versions.items():
+            versions[table] = max(version, versions.get(table, 0))
+        return replace(
+            commit,
+            sequence=head.sequence + 1,
+            parent=head.commit_id,
+            created_at=max(now, head.created_at),
+            earlier=earlier,
+            floor=max(commit.floor, head.floor),
+            table_versions=versions,
+        )
+
+    def _place(self, branch: str, sequence: int) -> str:
+        """Key of the commit with this sequence number in a branch's history."""
+        while (base := self._refs.base(branch)) is not None and sequence <= base.sequence:
+            branch = base.branch
+        return _key(branch, sequence)
+
+    def _is_branch(self, name: str) -> bool:
+        return name == MAIN or self._refs.has_branch(checked(name)) or self.head(name) is not None
 
     def _named(self, name: str) -> Commit | None:
-        head = self.head(_checked(name))
-        if head is not None or name == MAIN:
+        head = self.head(checked(name))
+        if head is not None or self._is_branch(name):
             return head
-        if self._store.exists(_tag_key(name)):
-            return self._load(json.loads(self._store.get(_tag_key(name)))["key"])
+        if (key := self._refs.tagged(name)) is not None:
+            return self._load(key)
         if (commit := self._commit_beginning_with(name)) is not None:
             return commit
         raise LakeError(
             f"Looking for revision {name}: no branch, tag or commit has this name. "
-            "Check how it is written."
+            "Check how it is written; `pipeline log` and `pipeline branch` list what there is."
         )
 
     def _commit_beginning_with(self, name: str) -> Commit | None:
-        for item in self._store.list("commits"):
-            if (commit := self._load(item.key)).commit_id.startswith(name):
-                return commit
+        for branch in self.branches():
+            if branch.head is None:
+                continue
+            for back, commit_id in enumerate(self.ancestor_ids(branch.head)):
+                if commit_id.startswith(name):
+                    place = self._place(branch.head.branch, branch.head.sequence - back)
+                    return self._load(place)
         return None
 
     def _load(self, key: str) -> Commit:
@@ -155,17 +225,17 @@ class CommitLog:
             try:
                 fields = json.loads(self._store.get(key))
                 found = fields["schema_version"]
-                if found <= SCHEMA_VERSION:
+                if found <= RECORD_VERSION:
                     self._known[key] = Commit(**fields)
             except (ValueError, TypeError, KeyError) as error:
                 raise LakeError(
                     f"Reading commit record {key}: {error!r}. The record is damaged; restore it "
                     "from a backup, or read an older revision."
                 ) from error
-            if found > SCHEMA_VERSION:
+            if found > RECORD_VERSION:
                 raise LakeError(
                     f"Commit record {key} has schema version {found}; this version of "
-                    f"pipeline_project reads up to {SCHEMA_VERSION}. Upgrade it."
+                    f"pipeline_project reads up to {RECORD_VERSION}. Upgrade it."
                 )
         return self._known[key]
 
@@ -176,15 +246,3 @@ def _key(branch: str, sequence: int) -> str:
 
 def _key_of(commit: Commit) -> str:
     return _key(commit.branch, commit.sequence)
-
-
-def _tag_key(name: str) -> str:
-    return f"tags/{name}.json"
-
-
-def _checked(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise ConfigError(
-            f"{name!r} cannot name a branch, tag or commit: use letters, digits, '.', '_', '-'."
-        )
-    return name

@@ -4,27 +4,28 @@ A table is one Lance dataset, `tables/<name>.lance`. Rows are only ever appended
 sees is decided by the commit log, never by the newest Lance version.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+import contextlib
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import lance
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline_project import __version__
 from pipeline_project.adapters.addresses import path_of
-from pipeline_project.adapters.lake.base import Commit
-from pipeline_project.adapters.lake.commits import CommitLog, new_commit_id
-from pipeline_project.adapters.lake.schemas import SCHEMA_VERSION, Table
+from pipeline_project.adapters.lake.base import Branch, Commit
+from pipeline_project.adapters.lake.commits import RECORD_VERSION, CommitLog
+from pipeline_project.adapters.lake.refs import MAIN
+from pipeline_project.adapters.lake.removals import Removed, holds_outputs, removed_in
+from pipeline_project.adapters.lake.schemas import SCHEMA_VERSION, TABLES, Table
+from pipeline_project.adapters.lake.visible import read_visible
 from pipeline_project.adapters.object_store.base import ObjectStore
-from pipeline_project.errors import LakeError
+from pipeline_project.errors import LakeError, StoreConflict
 
 _VERSION = b"pipeline_project.schema_version"
-_FILTER_VALUES = 500  # longer lists are matched here: a filter expression would be slower
-_AGE = "age"  # of a row's commit: 0 for the newest that the revision sees
-_AT = "at"  # a row's position in the Lance dataset
+_READS = 4  # each fails only where garbage collection took a version between two looks
 
 
 class LanceLake:
@@ -35,6 +36,7 @@ class LanceLake:
         store: holds the commit records.
         storage_options: gives what Lance needs to reach a bucket; asked for each use of a table,
             since credentials end.
+        branch: what is read and written where nothing else is said.
     """
 
     def __init__(
@@ -42,19 +44,36 @@ class LanceLake:
         root: str,
         store: ObjectStore,
         storage_options: Callable[[], dict[str, str]] | None = None,
+        branch: str = MAIN,
     ) -> None:
         self._root = str(path_of(root)) if root.startswith("file://") else root
+        self._store = store
         self._storage_options = storage_options
+        self._branch = branch
         self._log = CommitLog(store)
+        self._removed: dict[str, Removed] = {}
 
-    def begin(self, *, run_id: str, branch: str = "main") -> "LanceWriter":
-        """Start a commit on a branch; a name without commits starts a new branch.
+    @property
+    def store(self) -> ObjectStore:
+        """Holds the lake's objects: commits, branches, tags, settings, the tables' files."""
+        return self._store
+
+    @property
+    def commit_log(self) -> CommitLog:
+        """The commits, for whoever keeps the lake in order."""
+        return self._log
+
+    def begin(
+        self, *, run_id: str, branch: str | None = None, settings: bytes = b""
+    ) -> "LanceWriter":
+        """Start a commit on a branch; a name that is not there starts an empty branch.
 
         Raises:
             ConfigError: the name is not allowed, or a tag or commit has it.
         """
-        self._log.check_branch(branch)
-        return LanceWriter(self, run_id, branch)
+        branch = branch or self._branch
+        self._log.open_branch(branch)
+        return LanceWriter(self, run_id, branch, settings)
 
     def read(
         self,
@@ -62,53 +81,85 @@ class LanceLake:
         *,
         columns: Sequence[str] | None = None,
         where: tuple[str, Collection[str]] | None = None,
-        rev: str = "main",
+        rev: str | None = None,
     ) -> pa.Table:
         """Read the rows that a revision can see, each key once."""
         names = list(columns) if columns is not None else table.schema.names[:-1]
         empty = pa.schema([table.schema.field(name) for name in names]).empty_table()
-        commit = self._log.resolve(rev)
-        dataset = self._open(table) if commit is not None else None
-        if commit is None or dataset is None or (where is not None and not where[1]):
+        commit = self.resolve(rev)
+        if commit is None or (where is not None and not where[1]):
             return empty
-        visible = pa.array([each.commit_id for each in self._log.ancestors(commit)], pa.string())
-        # Columns that came with a later version than the table are empty in its older rows.
-        wanted = names
-        names = [name for name in wanted if name in dataset.schema.names]
-        try:
-            if where is not None and len(where[1]) > _FILTER_VALUES:
-                return _with_all(_read_many(dataset, table, names, visible, where), empty.schema)
-            condition = None if where is None else _condition(*where)
-            batches = dataset.to_batches(columns=_with_key(table, names), filter=condition)
-            rows = _visible_rows(batches, visible)
-            if rows is None:
-                return empty
-            return _with_all(_last_of_each_key(rows, table).select(names), empty.schema)
-        except (OSError, ValueError) as error:
-            raise LakeError(
-                f"Reading table {table.name} at {self.address(table)}: {error}. "
-                "Restore the folder from a backup, or choose another --home."
-            ) from error
+        if holds_outputs(table) and (removed := self._removed_at(commit)):
+            rows = self._read_at(commit, table, list(dict.fromkeys([*names, "frame_id"])), where)
+            return removed.shown(rows).select(names)
+        return self._read_at(commit, table, names, where)
 
-    def log(self, rev: str = "main") -> Iterator[Commit]:
+    def _removed_at(self, commit: Commit) -> Removed:
+        """What a commit does not show any more; kept, as commits never change."""
+        if commit.commit_id not in self._removed:
+            table = TABLES["removals"]
+            rows = self._read_at(commit, table, ["sha256", "removed", "kept"], None)
+            self._removed = {commit.commit_id: removed_in(rows)}
+        return self._removed[commit.commit_id]
+
+    def _read_at(
+        self,
+        commit: Commit,
+        table: Table,
+        names: list[str],
+        where: tuple[str, Collection[str]] | None,
+    ) -> pa.Table:
+        empty = pa.schema([table.schema.field(name) for name in names]).empty_table()
+        visible = pa.array(list(self._log.ancestor_ids(commit)), pa.string())
+        seen: int | None = None
+        for _ in range(_READS):
+            dataset = self._open(table)
+            self._check_version(table, dataset, commit)
+            if dataset is None:
+                return empty
+            try:
+                return read_visible(dataset, table, names, where, visible)
+            except (OSError, ValueError, RuntimeError) as error:
+                wrong: Exception = error
+            if dataset.version == seen:
+                break  # nobody has changed the table meanwhile: it is damaged
+            seen = dataset.version
+        raise LakeError(
+            f"Reading table {table.name} at {self.address(table)}: {wrong}. Restore the folder "
+            "from a backup, or choose another --home; what is not in this table can be read."
+        ) from wrong
+
+    def log(self, rev: str | None = None) -> Iterator[Commit]:
         """Yield the revision's commit and its ancestors, newest first."""
-        commit = self._log.resolve(rev)
+        commit = self.resolve(rev)
         if commit is not None:
             yield from self._log.ancestors(commit)
 
-    def resolve(self, rev: str) -> Commit | None:
+    def resolve(self, rev: str | None = None) -> Commit | None:
         """Find the commit that a revision names; None for a branch without commits."""
-        return self._log.resolve(rev)
+        return self._log.resolve(self._branch if rev is None else rev)
 
-    def tag(self, name: str, rev: str = "main") -> Commit:
+    def tag(self, name: str, rev: str | None = None) -> Commit:
         """Give a commit a name of its own, once and for all."""
-        commit = self._log.resolve(rev)
-        if commit is None:
-            raise LakeError(
-                f"Tagging {rev} as {name}: there is no commit yet. Run `pipeline curate` first."
-            )
+        commit = self._named(rev, f"Making tag {name}")
         self._log.tag(name, commit)
         return commit
+
+    def start_branch(self, name: str, rev: str | None = None) -> Branch:
+        """Start a branch that sees what a revision sees."""
+        commit = self._named(rev, f"Starting branch {name}")
+        self._log.start_branch(name, commit)
+        return Branch(name, commit, commit.commit_id)
+
+    def branches(self) -> list[Branch]:
+        """All branches, by name."""
+        return self._log.branches()
+
+    def settings(self, commit: Commit) -> bytes:
+        """The settings of the run that made a commit; empty where it recorded none."""
+        if not commit.settings_sha256:
+            return b""
+        return self._store.get(settings_key(commit.settings_sha256))
 
     def tags(self) -> dict[str, str]:
         """All tags and the commit ids they name."""
@@ -118,10 +169,13 @@ class LanceLake:
         """Where a table's Lance dataset lies, for DuckDB, Polars or pandas."""
         return f"{self._root}/tables/{table.name}.lance"
 
-    def append_rows(self, table: Table, rows: pa.Table) -> int:
+    def append_rows(self, table: Table, rows: pa.Table, branch: str) -> int:
         """Append rows that already carry their commit; returns the Lance version made."""
         try:
+            head = self._log.head(branch)
             there = self._open(table)
+            if head is not None:
+                self._check_version(table, there, head)
             if there is None:
                 self._create(table)
             else:
@@ -136,9 +190,43 @@ class LanceLake:
             ) from error
         return int(dataset.version)
 
-    def finish(self, commit: Commit) -> Commit:
+    def finish(self, commit: Commit, settings: bytes) -> Commit:
         """Write the commit record: from here on its rows are visible."""
+        if settings:
+            with contextlib.suppress(StoreConflict):  # named by their hash: the same are there
+                self._store.put_new(settings_key(commit.settings_sha256), settings)
         return self._log.append(commit)
+
+    def open(self, table: Table) -> lance.LanceDataset | None:
+        """Open a table's newest version, all rows of it; None where it was never written.
+
+        Raises:
+            LakeError: it cannot be opened, or was made by a newer version.
+        """
+        return self._open(table)
+
+    def _named(self, rev: str | None, what: str) -> Commit:
+        commit = self.resolve(rev)
+        if commit is None:
+            raise LakeError(
+                f"{what} at {rev or self._branch}: there is no commit yet. Run `pipeline curate` "
+                "first."
+            )
+        return commit
+
+    def _check_version(
+        self, table: Table, dataset: lance.LanceDataset | None, commit: Commit
+    ) -> None:
+        """Make sure that a table still has the version that a commit's rows came with."""
+        needed = commit.table_versions.get(table.name, 0)
+        found = 0 if dataset is None else dataset.version
+        if found < needed:
+            what = f"ends with version {found}" if found else "is not there"
+            raise LakeError(
+                f"Table {table.name} at {self.address(table)} {what}, but commit "
+                f"{commit.commit_id} needs version {needed}: files of it were lost. Restore the "
+                "folder from a backup, or read an older revision (`pipeline log` lists them)."
+            )
 
     def _options(self) -> dict[str, str] | None:
         return self._storage_options() if self._storage_options else None
@@ -202,11 +290,12 @@ class LanceLake:
 class LanceWriter:
     """One commit in the making."""
 
-    def __init__(self, lake: LanceLake, run_id: str, branch: str) -> None:
+    def __init__(self, lake: LanceLake, run_id: str, branch: str, settings: bytes) -> None:
         self._lake = lake
         self._run_id = run_id
         self._branch = branch
-        self._commit_id = new_commit_id()
+        self._settings = settings
+        self._commit_id = lake.commit_log.new_commit_id(branch)
         self._counts: dict[str, int] = {}
         self._versions: dict[str, int] = {}
 
@@ -235,7 +324,7 @@ class LanceWriter:
             return
         ids = pa.array([self._commit_id] * body.num_rows, pa.string())
         full = pa.table([*body.columns, ids], schema=table.schema)
-        self._versions[table.name] = self._lake.append_rows(table, full)
+        self._versions[table.name] = self._lake.append_rows(table, full, self._branch)
         self._counts[table.name] = self._counts.get(table.name, 0) + body.num_rows
 
     def commit(self, message: str) -> Commit:
@@ -252,90 +341,15 @@ class LanceWriter:
                 message=message,
                 counts=self._counts,
                 table_versions=self._versions,
-                schema_version=SCHEMA_VERSION,
-            )
+                settings_sha256=hashlib.sha256(self._settings).hexdigest()
+                if self._settings
+                else "",
+                schema_version=RECORD_VERSION,
+            ),
+            self._settings,
         )
 
 
-def _with_all(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Bring rows to these columns; those that they lack are null."""
-    columns = [
-        rows[field.name] if field.name in rows.schema.names else pa.nulls(len(rows), field.type)
-        for field in schema
-    ]
-    return pa.table(columns, schema=schema)
-
-
-def _condition(column: str, values: Collection[str]) -> str:
-    quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
-    return f"{column} IN ({quoted})"
-
-
-def _with_key(table: Table, columns: Sequence[str]) -> list[str]:
-    return sorted({*columns, *table.key})
-
-
-def _read_many(
-    dataset: lance.LanceDataset,
-    table: Table,
-    columns: list[str],
-    visible: pa.StringArray,
-    where: tuple[str, Collection[str]],
-) -> pa.Table:
-    """Read the rows that hold one of very many values.
-
-    First only the keys, a batch at a time, to learn which rows are meant; then those rows alone.
-    What else the table holds, thumbnails say, is never in memory.
-    """
-    column, values = where
-    wanted = pa.array(list(values), pa.string())
-    scan = dataset.to_batches(columns=_with_key(table, [column]), scan_in_order=True)
-    rows = _visible_rows(scan, visible, (column, wanted))
-    meant = [] if rows is None else _last_of_each_key(rows, table)[_AT].to_pylist()
-    return dataset.take(meant, columns=columns)
-
-
-def _visible_rows(
-    batches: Iterable[pa.RecordBatch],
-    visible: pa.StringArray,
-    where: tuple[str, pa.StringArray] | None = None,
-) -> pa.Table | None:
-    """Keep of each batch what the commits in `visible` (newest first) wrote; None for nothing.
-
-    Two columns are added: `_AGE`, the commit's place in `visible`, and `_AT`, the row's place in
-    all batches together.
-    """
-    kept = []
-    start = 0
-    for batch in batches:
-        age = pc.index_in(batch["commit_id"], value_set=visible)
-        at = pa.array(np.arange(start, start + batch.num_rows))
-        start += batch.num_rows
-        keep = age.is_valid()
-        if where is not None:
-            keep = pc.and_(keep, pc.is_in(batch[where[0]], value_set=where[1]))
-        rows = batch.append_column(_AGE, age).append_column(_AT, at).filter(keep)
-        if rows.num_rows:
-            kept.append(rows)
-    return pa.Table.from_batches(kept) if kept else None
-
-
-def _last_of_each_key(rows: pa.Table, table: Table) -> pa.Table:
-    """Keep one row per key, the one committed last, in the order of the table.
-
-    Two runs that computed a datum at once wrote the same values; where a later commit writes a
-    key again (a failed datum that recovered, a touched file) the newer row is meant. Rows are
-    appended before their commit, so their order says nothing about which commit is later; only
-    within one commit the last row counts.
-    """
-    count = rows.num_rows
-    key = list(table.key[:-1])
-    place = pa.array(np.arange(count))
-    age = pc.cast(rows[_AGE], pa.int64())
-    order = pc.subtract(place, pc.multiply(age, count))  # by commit, then by place; all differ
-    last = (
-        rows.select(key).append_column("order", order).group_by(key).aggregate([("order", "max")])
-    )
-    if last.num_rows == count:
-        return rows
-    return rows.filter(pc.is_in(order, value_set=last["order_max"].combine_chunks()))
+def settings_key(sha256: str) -> str:
+    """Where a lake keeps the settings of runs, by their hash."""
+    return f"settings/{sha256}.json"
