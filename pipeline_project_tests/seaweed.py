@@ -6,6 +6,7 @@ server makes one of its own with `Seaweed(folder)`.
 
 import contextlib
 import json
+import os
 import secrets
 import socket
 import subprocess
@@ -145,10 +146,15 @@ def account(folder: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for the time of the block."""
+    """Set variables for the time of the block, in place of every AWS_* there is.
+
+    The `monkeypatch` of a test is older than a block in one of its fixtures, and is undone after
+    it: what it sets inside is put back as the block had it. So set all of it here.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ROLE_ARN"):
-            patch.delenv(name, raising=False)
+        for name in [*os.environ]:
+            if name.startswith("AWS_"):
+                patch.delenv(name)
         for name, value in values.items():
             patch.setenv(name, value)
         yield

@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -71,26 +72,35 @@ class AwsBed:
         self.box_environment: dict[str, str] = {}
 
     def __enter__(self) -> "AwsBed":
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        app = self.faults.wrap(DomainDispatcherApplication(create_backend_app))
-        self._server = make_server("127.0.0.1", 0, app, True, request_handler=MotoRequestHandler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self._proxy: Proxy | None = None
-        self._patched = _patch()
-        AwsBed.current = self
-        self._reset()
-        self.instance_id = self._furnish()
+        if AwsBed.current is not None:
+            raise RuntimeError("there is a bed in this process already; moto knows only one")
+        with ExitStack() as undo:  # what is there already goes again when the rest fails
+            logging.getLogger("werkzeug").setLevel(logging.ERROR)
+            app = self.faults.wrap(DomainDispatcherApplication(create_backend_app))
+            # Bound here and never let go of meanwhile, so that nobody else can take the port.
+            self._server = make_server(
+                "127.0.0.1", 0, app, True, request_handler=MotoRequestHandler
+            )
+            serving = threading.Thread(
+                target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+            )
+            serving.start()
+            undo.callback(serving.join, 10)  # which closes the port as its last act
+            undo.callback(self._server.shutdown)
+            self._proxy: Proxy | None = None
+            undo.callback(lambda: self._proxy and self._proxy.close())
+            AwsBed.current = self
+            undo.callback(setattr, AwsBed, "current", None)
+            for owner, name, original in _patch():
+                undo.callback(_put_back, owner, name, original)
+            self._reset()
+            self.instance_id = self._furnish()
+            undo.callback(self._end_commands)
+            self._undo = undo.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for box in self.boxes.values():
-            box.kill_everything()
-        if self._proxy is not None:
-            self._proxy.close()
-        self._server.shutdown()
-        for owner, name, original in self._patched:
-            setattr(owner, name, original) if original else delattr(owner, name)
-        AwsBed.current = None
+        self._undo.close()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -130,6 +140,8 @@ class AwsBed:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": str(self._folder / "no-config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(self._folder / "no-credentials"),
         }
         if self._s3:
             direct["AWS_ENDPOINT_URL_S3"] = self._s3["endpoint_url"]
@@ -155,6 +167,15 @@ class AwsBed:
         if instance.id not in self.boxes:
             self.boxes[instance.id] = Box(instance, self.delays)
         return self.boxes[instance.id]
+
+    def _end_commands(self) -> None:
+        """Leave no program and no thread of a command behind."""
+        for command in self.commands:
+            command.cancel()
+        for box in self.boxes.values():
+            box.kill_everything()
+        for command in self.commands:
+            command.join()
 
     def _reset(self) -> None:
         address = "http://{}:{}/moto-api/reset".format(*self.address)
@@ -327,6 +348,10 @@ def _describe_instance_information(self: Any) -> ActionResult:
         if (not wanted or box.id in wanted) and (box.online or box.agent_lost)
     ]
     return ActionResult({"InstanceInformationList": known})
+
+
+def _put_back(owner: Any, name: str, original: Any) -> None:
+    setattr(owner, name, original) if original else delattr(owner, name)
 
 
 def _patch() -> list[tuple[Any, str, Any]]:

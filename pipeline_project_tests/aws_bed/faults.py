@@ -31,12 +31,14 @@ class Faults:
         refuse: `service:Action` that nobody may call, `ec2:StopInstances` say.
         expired: every call is answered as if the credentials had run out.
         calls: every call that arrived, in order.
+        trouble: every answer of 500 and above, and what broke in making one.
     """
 
     throttle: float = 0.0
     refuse: set[str] = field(default_factory=set)
     expired: bool = False
     calls: list[str] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
     dice: random.Random = field(default_factory=lambda: random.Random(1))
 
     def wrap(self, app: Answer) -> Answer:
@@ -45,6 +47,20 @@ class Faults:
             if not service:
                 return app(environ, start_response)  # type: ignore[no-any-return]
             self.calls.append(f"{service}:{action}")
+            what = f"{service}:{action} {environ.get('PATH_INFO', '')}"
+
+            def noted(status: Any, *more: Any) -> Any:
+                if str(status) >= "5":
+                    self.trouble.append(f"{what} with {status}")
+                return start_response(status, *more)
+
+            def served() -> Any:
+                try:
+                    return app(environ, noted)
+                except Exception as error:
+                    self.trouble.append(f"{what} by breaking: {error!r}")
+                    raise
+
             codes = _CODES.get(service, _JSON_CODES)
             if self.expired:
                 return _refusal(service, codes[2], "The security token has expired", start_response)
@@ -53,7 +69,7 @@ class Faults:
                 return _refusal(service, codes[1], words, start_response)
             if self.dice.random() < self.throttle:
                 return _refusal(service, codes[0], "Rate exceeded", start_response)
-            return app(environ, start_response)  # type: ignore[no-any-return]
+            return served()  # type: ignore[no-any-return]
 
         return answer
 

@@ -98,7 +98,17 @@ class Command:
         self._cancelled = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
-        threading.Thread(target=self._run, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether anything is still done for this command."""
+        return self._thread.is_alive()
+
+    def join(self) -> None:
+        """Wait until nothing is done for this command any more."""
+        self._thread.join(10)
 
     def cancel(self) -> None:
         with self._lock:

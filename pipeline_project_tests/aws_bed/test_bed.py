@@ -1,6 +1,7 @@
 """The bed's own promises, through plain boto3: what AWS refuses, what takes time, what is lost."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -8,11 +9,12 @@ import threading
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from moto.ec2.models.instances import Instance
 
 from pipeline_project.adapters.aws_session import AwsAccess, AwsSession
 from pipeline_project.adapters.commands.ssm import SsmCommands
 from pipeline_project.errors import TransientError
-from pipeline_project_tests.aws_bed.bed import DOCUMENT
+from pipeline_project_tests.aws_bed.bed import DOCUMENT, AwsBed
 from pipeline_project_tests.aws_bed.fixtures import aws_bed  # noqa: F401
 from pipeline_project_tests.contracts.commands import ended, python, wait_for
 
@@ -58,6 +60,47 @@ def test_a_lost_network_is_waited_out_when_it_comes_back(aws_bed):  # noqa: F811
         impatient.poll(command_id)
     threading.Timer(0.3, aws_bed.proxy.mend).start()
     assert ended(commands, command_id).state == "succeeded"
+
+
+def test_what_an_earlier_test_left_in_the_environment_does_not_matter(monkeypatch, request):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")  # nobody answers there
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    bed = request.getfixturevalue("aws_bed")
+    session = AwsSession(attempts=1)
+    found = session.client("s3").list_buckets()["Buckets"]
+    assert [each["Name"] for each in found] == [bed.bucket]
+
+
+def test_a_bed_that_cannot_be_furnished_leaves_nothing_behind(tmp_path, monkeypatch):
+    before = {name: getattr(Instance, name) for name in ("start", "stop", "terminate")}
+    broken = AwsBed(tmp_path / "broken")
+    monkeypatch.setattr(broken, "_furnish", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        broken.__enter__()
+    assert {name: getattr(Instance, name) for name in before} == before
+    with pytest.raises(OSError):
+        socket.create_connection(broken.address, timeout=1)
+    with AwsBed(tmp_path / "sound") as bed:
+        with pytest.raises(RuntimeError, match="a bed in this process"):
+            AwsBed(tmp_path / "second").__enter__()
+        assert AwsBed.current is bed
+    assert AwsBed.current is None
+
+
+def test_a_command_that_is_never_delivered_ends_with_its_bed(tmp_path):
+    with AwsBed(tmp_path) as bed:
+        bed.box.become("running")
+        bed.box.agent_lost = True
+        commands = SsmCommands(bed.client("ssm"), bed.instance_id, DOCUMENT)
+        commands.send(python("pass"), env={}, timeout_s=30, label="x")
+    assert not bed.commands[0].alive
+
+
+def test_answers_of_500_are_kept_for_the_report_of_a_failure(aws_bed, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(aws_bed, "find", lambda _: 1 / 0)
+    with pytest.raises(ClientError):
+        aws_bed.client("ssm").cancel_command(CommandId="0" * 36)
+    assert any("ssm:CancelCommand" in each for each in aws_bed.faults.trouble)
 
 
 def test_the_bed_runs_as_a_process_of_its_own_and_ends_with_its_stdin(monkeypatch):

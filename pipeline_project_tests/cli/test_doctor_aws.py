@@ -4,7 +4,6 @@ import pytest
 
 from pipeline_project_tests.aws_bed.house import aws_house
 from pipeline_project_tests.cli.test_doctor import checks
-from pipeline_project_tests.seaweed import environment as set_variables
 from pipeline_project_tests.seaweed import running
 from pipeline_project_tests.stand_ins.pexels import KEY, pexels
 
@@ -18,7 +17,9 @@ def server(tmp_path_factory):
 @pytest.fixture
 def bed(server, pipeline, tmp_path, monkeypatch):
     """A stack that is sound, and the variables that name it."""
-    with set_variables(server.environment), aws_house(tmp_path, server) as (bed, given):
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    with aws_house(tmp_path, server) as (bed, given):
         for name, value in given.items():
             monkeypatch.setenv(name, value)
         bed.client("ec2").modify_instance_metadata_options(
