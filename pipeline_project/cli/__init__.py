@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from pipeline_project import __version__
+from pipeline_project.cli.collections import collections_app
 from pipeline_project.cli.console import say, write_line
 from pipeline_project.cli.curate import curate
 from pipeline_project.cli.datapool import datapool_app
@@ -56,6 +57,7 @@ app.command(help=help_of(train), short_help="A quality classifier from your own 
 )
 app.command(help=help_of(doctor), short_help="Check this installation; say how to mend it.")(doctor)
 app.add_typer(labels_app, name="labels")
+app.add_typer(collections_app, name="collections")
 app.add_typer(datapool_app, name="datapool")
 app.add_typer(instance_app, name="instance")
 
