@@ -291,7 +291,7 @@ TABLES: dict[str, Table] = {
             files=_i,
             error_class=_s,
             error=_s,
-            at=_time,
+            noted_at=_time,
         ),
         # Contents that no listed file holds any more: `LanceLake.read` leaves their frames and
         # all that was made of them out, but for frames that a selection picked (`kept`). Of
@@ -303,7 +303,7 @@ TABLES: dict[str, Table] = {
             removed=_b,
             kept=pa.list_(_s),
             run_id=_s,
-            at=_time,
+            noted_at=_time,
         ),
         # Errors: a file could not be used, or (damaged) only in part.
         _table(
