@@ -94,9 +94,13 @@ class Picture:
     @cached_property
     def histogram(self) -> npt.NDArray[np.float64]:
         """Share of each grey level, shape (256,), of evenly spread rows."""
-        rows = self.gray[:: max(1, self.gray.size // HISTOGRAM_PX)]
-        counts = cv2.calcHist([rows], [0], None, [256], [0, 256]).ravel()
-        return np.asarray(counts / rows.size, np.float64)
+        counts = cv2.calcHist([self.spread_rows], [0], None, [256], [0, 256]).ravel()
+        return np.asarray(counts / self.spread_rows.size, np.float64)
+
+    @cached_property
+    def spread_rows(self) -> Gray:
+        """Evenly spread rows, all of them where there are under 200,000 pixels."""
+        return self.gray[:: max(1, self.gray.size // HISTOGRAM_PX)]
 
     def _chroma(self, channel: int) -> Spectra:
         if self.rgb is None:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from pipeline_project.core.quality.gray import Gray
-from pipeline_project.core.quality.strips import LaplacianSums, laplacian_sums
+from pipeline_project.core.quality.strips import TILES, LaplacianSums, laplacian_sums
 
 REFERENCE_PX = 500_000
 # Variance of the Laplacian of the rounding to whole grey levels, 20/12. What lies below it is
@@ -42,9 +42,10 @@ class Pyramid:
         return self._levels[index]
 
     def laplacian(self, index: int) -> LaplacianSums:
-        """Sums of the squared Laplacian of a level."""
+        """Sums of the squared Laplacian of a level; by tiles at the reference scale alone."""
         if index not in self._sums:
-            self._sums[index] = laplacian_sums(self.level(index))
+            here = math.floor(self.reference_level) <= index <= math.ceil(self.reference_level)
+            self._sums[index] = laplacian_sums(self.level(index), TILES if here else 1)
         return self._sums[index]
 
     def at_reference(self, octaves: float, value: Callable[["Pyramid", int], float]) -> float:

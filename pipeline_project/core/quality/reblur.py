@@ -37,4 +37,4 @@ def reblur_ratio(picture: Picture) -> float:
 
 def _log_ratio(pyramid: Pyramid, index: int) -> float:
     soft = np.asarray(cv2.blur(pyramid.level(index), (BOX_PX, BOX_PX)), np.uint8)
-    return log_laplacian(pyramid, index) - math.log(laplacian_sums(soft).mean_square + ROUNDING)
+    return log_laplacian(pyramid, index) - math.log(laplacian_sums(soft, 1).mean_square + ROUNDING)

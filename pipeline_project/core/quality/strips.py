@@ -9,17 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline_project.core.quality.gray import Gray
+from pipeline_project.core.quality.scratch import Scratch
 
 # A strip's responses then stay in the processor's cache until they are summed; the gradient takes
 # three times the memory per pixel.
 LAPLACIAN_STRIP_PX = 98_304
-GRADIENT_STRIP_PX = 32_768
+GRADIENT_STRIP_PX = 65_536
 TILES = 4
+_SCRATCH = Scratch()
+
+Whole = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True)
 class LaplacianSums:
-    """The Laplacian of a whole image and of a 4x4 grid of its tiles.
+    """The Laplacian of a whole image and of a grid of its tiles.
 
     Attributes:
         mean_square: over the image.
@@ -43,26 +47,27 @@ class GradientSums:
     mean_square: float
 
 
-def laplacian_sums(gray: Gray) -> LaplacianSums:
+def laplacian_sums(gray: Gray, tiles: int = TILES) -> LaplacianSums:
     """Take the 3x3 Laplacian, up + down + left + right - 4 x centre, and sum its squares.
 
     Args:
         gray: shape (height, width), uint8; mirrored at its border, outermost row not doubled.
+        tiles: how many along each side.
     """
     height, width = gray.shape
-    rows, columns = _edges(height), _edges(width)
+    columns = list(pairwise(_edges(width, tiles)))
     total = largest = 0.0
     # Small images in one go, others band by band.
-    whole = _laplacian(gray) if gray.size <= LAPLACIAN_STRIP_PX else None
-    for top, bottom in pairwise(rows):
-        sums = [0.0] * TILES
-        if whole is not None:
-            _add_squares(sums, whole[top:bottom], columns)
-        else:
-            for strip, first, last in _strips(gray, top, bottom, LAPLACIAN_STRIP_PX):
-                _add_squares(sums, _laplacian(strip)[first:last], columns)
-        for squares, (left, right) in zip(sums, pairwise(columns), strict=True):
-            total += squares
+    whole = next(_laplacians(gray, 0, height)) if gray.size <= LAPLACIAN_STRIP_PX else None
+    for top, bottom in pairwise(_edges(height, tiles)):
+        sums = [0.0] * tiles
+        strips = _laplacians(gray, top, bottom) if whole is None else [whole[top:bottom]]
+        for response in strips:
+            for tile, (left, right) in enumerate(columns):
+                if len(response) and left < right:
+                    sums[tile] += cv2.norm(response[:, left:right], cv2.NORM_L2SQR)
+        total += sum(sums)
+        for squares, (left, right) in zip(sums, columns, strict=True):
             largest = max(largest, squares / max((bottom - top) * (right - left), 1))
     return LaplacianSums(total / gray.size, largest)
 
@@ -72,23 +77,45 @@ def laplacian_mean(gray: Gray) -> float:
     total = 0.0
     for lines in (gray, gray.T):
         if len(lines) > 1:
-            total += sum(
-                sign * float(lines[at].sum(dtype=np.int64))
-                for at, sign in ((0, -1), (1, 1), (-2, 1), (-1, -1))
-            )
+            outer = cv2.sumElems(lines[0])[0] + cv2.sumElems(lines[-1])[0]
+            total += cv2.sumElems(lines[1])[0] + cv2.sumElems(lines[-2])[0] - outer
     return total / gray.size
 
 
-def _laplacian(gray: Gray) -> npt.NDArray[np.int16]:
-    # 16 bits hold every response exactly.
-    return np.asarray(cv2.Laplacian(gray, cv2.CV_16S, ksize=1), np.int16)
+def _laplacians(gray: Gray, start: int, stop: int) -> Iterator[Whole]:
+    """Yield the responses of some rows, strip by strip; each is gone when the next is asked for.
 
-
-def _add_squares(sums: list[float], response: npt.NDArray[np.int16], columns: list[int]) -> None:
-    if len(response):
-        for tile, (left, right) in enumerate(pairwise(columns)):
-            if left < right:
-                sums[tile] += cv2.norm(response[:, left:right], cv2.NORM_L2SQR)
+    16 bits hold every response exactly. A row's neighbours in memory are its pixels' neighbours
+    but for the first and last column, which are mended after; so few and long sums suffice.
+    """
+    height, width = gray.shape
+    last, before_last, second = width - 1, max(width - 2, 0), min(1, width - 1)
+    strips = _strips(start, stop, width, LAPLACIAN_STRIP_PX)
+    most = strips[0][1] - start if strips else 0
+    # One row more on either side.
+    padded = _SCRATCH.take(0, (most + 2, width), np.int16)
+    flat, pairs, found = (
+        padded.ravel(),
+        *(_SCRATCH.take(number, ((most + 1) * width + 1,), np.int16) for number in (1, 2)),
+    )
+    for top, bottom in strips:
+        count = (bottom - top) * width
+        rows = padded[: bottom - top + 2]
+        above, below = max(top - 1, 0), min(bottom + 1, height)
+        rows[above - top + 1 : below - top + 1] = gray[above:below]
+        if top == 0:
+            rows[0] = rows[min(2, height)]
+        if bottom == height:
+            rows[-1] = rows[-3 if height > 1 else -2]
+        # Each pixel with the one down and left of it: once as up + left, once as right + down.
+        reach = count + width + 1
+        np.add(flat[:reach], flat[width - 1 : width - 1 + reach], out=pairs[:reach])
+        sums = np.add(pairs[:count], pairs[width + 1 : reach], out=found[:count])
+        sums -= np.multiply(flat[width : width + count], 4, out=pairs[:count])
+        response = sums.reshape(-1, width)
+        response[:, 0] += rows[1:-1, second] - rows[:-2, last]
+        response[:, last] += rows[1:-1, before_last] - rows[2:, 0]
+        yield response
 
 
 def gradient_sums(gray: Gray) -> GradientSums:
@@ -97,31 +124,30 @@ def gradient_sums(gray: Gray) -> GradientSums:
     Args:
         gray: shape (height, width), uint8; mirrored at its border, outermost row not doubled.
     """
+    height, width = gray.shape
     total = squares = 0.0
-    for strip, first, last in _strips(gray, 0, gray.shape[0], GRADIENT_STRIP_PX):
-        across, down = cv2.spatialGradient(strip)
-        # Whole numbers below 2**24 until the root, which numpy rounds as IEEE says; that of
-        # cv2.magnitude differs in its last digits with the place of the array in memory.
-        power = across[first:last].astype(np.float32)
-        power *= power
-        other = down[first:last].astype(np.float32)
-        other *= other
-        power += other
-        squares += cv2.sumElems(power)[0]
-        np.sqrt(power, out=power)
-        total += cv2.sumElems(power)[0]
+    strips = _strips(0, height, width, GRADIENT_STRIP_PX)
+    across, down, length = (
+        _SCRATCH.take(number, (strips[0][1], width), np.float32) for number in range(3)
+    )
+    for top, bottom in strips:
+        above, below = max(top - 1, 0), min(bottom + 1, height)
+        rows, inner = slice(bottom - top), slice(top - above, bottom - above)
+        for response, lengths in zip(
+            cv2.spatialGradient(gray[above:below]), (across, down), strict=True
+        ):
+            squares += cv2.norm(response[inner], cv2.NORM_L2SQR)
+            lengths[rows] = response[inner]
+        found = cv2.magnitude(across[rows], down[rows], length[rows])
+        total += cv2.sumElems(found)[0]
     return GradientSums(total / gray.size, squares / gray.size)
 
 
-def _edges(side_px: int) -> list[int]:
-    return [side_px * tile // TILES for tile in range(TILES + 1)]
+def _edges(side_px: int, tiles: int) -> list[int]:
+    return [side_px * tile // tiles for tile in range(tiles + 1)]
 
 
-def _strips(gray: Gray, start: int, stop: int, strip_px: int) -> Iterator[tuple[Gray, int, int]]:
-    """Yield each strip with a row more on either side where there is one, and the rows to keep."""
-    height, width = gray.shape
+def _strips(start: int, stop: int, width: int, strip_px: int) -> list[tuple[int, int]]:
+    """Give first row and end of each strip; the first is the largest."""
     rows = max(1, strip_px // width)
-    for top in range(start, stop, rows):
-        bottom = min(top + rows, stop)
-        above, below = max(top - 1, 0), min(bottom + 1, height)
-        yield gray[above:below], top - above, bottom - above
+    return [(top, min(top + rows, stop)) for top in range(start, stop, rows)]
