@@ -18,10 +18,12 @@ from typing import Annotated
 import typer
 
 from pipeline_project import __version__
+from pipeline_project.cli.checkout import checkout
 from pipeline_project.cli.collections import collections_app
 from pipeline_project.cli.console import say, write_line
 from pipeline_project.cli.curate import curate
 from pipeline_project.cli.datapool import datapool_app
+from pipeline_project.cli.diff import diff
 from pipeline_project.cli.doctor import doctor
 from pipeline_project.cli.embed import embed
 from pipeline_project.cli.export import export
@@ -29,9 +31,12 @@ from pipeline_project.cli.help import help_of
 from pipeline_project.cli.init import init
 from pipeline_project.cli.instance import instance_app
 from pipeline_project.cli.labels import labels_app
+from pipeline_project.cli.log import log
 from pipeline_project.cli.review import review
 from pipeline_project.cli.score import score
 from pipeline_project.cli.select import select
+from pipeline_project.cli.show import show
+from pipeline_project.cli.tag import branch, tag
 from pipeline_project.cli.train import train
 from pipeline_project.errors import ConfigError, PipelineError
 
@@ -55,6 +60,12 @@ app.command(help=help_of(export), short_help="Picks as other tools take them.")(
 app.command(help=help_of(train), short_help="A quality classifier from your own labelled folders.")(
     train
 )
+app.command(help=help_of(log), short_help="Commits, newest first.")(log)
+app.command(help=help_of(show), short_help="One revision; any table as it was then.")(show)
+app.command(help=help_of(diff), short_help="What changed between two revisions.")(diff)
+app.command(help=help_of(tag), short_help="Name a commit for good; list the tags.")(tag)
+app.command(help=help_of(branch), short_help="Start a branch from a commit; list them.")(branch)
+app.command(help=help_of(checkout), short_help="One file as it was at a revision.")(checkout)
 app.command(help=help_of(doctor), short_help="Check this installation; say how to mend it.")(doctor)
 app.add_typer(labels_app, name="labels")
 app.add_typer(collections_app, name="collections")

@@ -132,6 +132,10 @@ class Lake(Protocol):
         """
         ...
 
+    def tables(self) -> list[Table]:
+        """All tables that were ever written, by name."""
+        ...
+
     def log(self, rev: str | None = None) -> Iterator[Commit]:
         """Yield the revision's commit and its ancestors, newest first."""
         ...

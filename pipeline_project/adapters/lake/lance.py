@@ -25,6 +25,8 @@ from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.errors import LakeError, StoreConflict
 
 _VERSION = b"pipeline_project.schema_version"
+_MARK = b"lance-schema:unenforced-primary-key"
+_TEXT = pa.string()
 _READS = 4  # each fails only where garbage collection took a version between two looks
 
 
@@ -196,6 +198,20 @@ class LanceLake:
             with contextlib.suppress(StoreConflict):  # named by their hash: the same are there
                 self._store.put_new(settings_key(commit.settings_sha256), settings)
         return self._log.append(commit)
+
+    def tables(self) -> list[Table]:
+        """All tables that were ever written, by name; one we do not know has its own schema."""
+        keys = (item.key.split("/")[1] for item in self._store.list("tables"))
+        found = []
+        for name in sorted({key.removesuffix(".lance") for key in keys if key.endswith(".lance")}):
+            known = TABLES.get(name)
+            table = known or Table(name, ("commit_id",), pa.schema([pa.field("commit_id", _TEXT)]))
+            if known is None and (dataset := self._open(table)) is not None:
+                marked = [field.name for field in dataset.schema if _MARK in (field.metadata or {})]
+                order = [*(n for n in marked if n != "commit_id"), "commit_id"]
+                table = Table(name, tuple(order), dataset.schema)
+            found.append(table)
+        return found
 
     def open(self, table: Table) -> lance.LanceDataset | None:
         """Open a table's newest version, all rows of it; None where it was never written.
