@@ -65,6 +65,10 @@ class Settings(CurationConfig, BaseSettings):
     on: Literal["local", "aws"] = Field(default="local", description="Where the work is done.")
     aws: AwsConfig = Field(default_factory=AwsConfig)
     schedule: ScheduleConfig = Field(default_factory=ScheduleConfig)
+    collections: list[str] = Field(
+        default_factory=list,
+        description="YAML files of pipelines over collections that Dagster shows and runs.",
+    )
     home: Path = Field(default=Path(".pipeline"), description="State of this installation.")
     pexels_api_key: SecretStr | None = Field(
         None, validation_alias="PEXELS_API_KEY", description="Key for `pexels:` sources."
