@@ -25,11 +25,14 @@ from pipeline_project.adapters.sources import open_source
 from pipeline_project.adapters.sources.pexels import PexelsSource
 from pipeline_project.adapters.sources.pexels_http import PexelsHttp
 from pipeline_project.errors import ConfigError
+from pipeline_project.jobs.asset_checks import table_checks
+from pipeline_project.jobs.assets import batches_asset, source_asset, table_assets
 from pipeline_project.jobs.curation import make_jobs
 from pipeline_project.jobs.schedules import nightly_pexels_collection
 from pipeline_project.jobs.sensors import reaper_sensor, release_sensors
 from pipeline_project.report.bucket_copy import copy_to_bucket
 from pipeline_project.report.publish import publish
+from pipeline_project.resources.curation import curation_resource
 from pipeline_project.resources.instance import instance_resource
 from pipeline_project.resources.progress import LoggedProgress, ProgressSink
 from pipeline_project.resources.publisher import Publish, Publisher
@@ -70,12 +73,17 @@ def build_defs(
     """
     settings = settings or load_settings()
     own = aws_resources(settings) if settings.on == "aws" else local_resources(settings)
-    parts = {**own, **(resources or {})}
+    parts = {**own, "checks": settings.checks, **(resources or {})}
     jobs = make_jobs(parts, settings.curation())
     return dg.Definitions(
+        assets=[source_asset(), table_assets(), batches_asset()],
+        asset_checks=table_checks(),
+        # For runs that begin at the assets; the jobs have bound theirs.
+        resources={**parts, "curation": curation_resource(settings.curation())},
+        executor=dg.in_process_executor,
         jobs=jobs,
         schedules=[_nightly(jobs[0], settings)],
-        sensors=_watchers(settings, jobs),
+        sensors=_watchers(settings),
         loggers=dict(loggers) if loggers else None,
     )
 
@@ -90,8 +98,8 @@ def _nightly(job: dg.JobDefinition, settings: Settings) -> dg.ScheduleDefinition
         ) from error
 
 
-def _watchers(settings: Settings, jobs: Sequence[dg.JobDefinition]) -> list[dg.SensorDefinition]:
-    sensors = release_sensors(lambda: used_instance(settings), jobs)
+def _watchers(settings: Settings) -> list[dg.SensorDefinition]:
+    sensors = release_sensors(lambda: used_instance(settings))
     if settings.on == "aws":
         sensors.append(reaper_sensor(lambda: aws_instance(settings)))
     return sensors
@@ -130,12 +138,15 @@ def aws_resources(settings: Settings) -> dict[str, object]:
     home = open_home(aws.root, session)
     commands = _aws_commands(settings, session, home.store)
     command_line = InstanceWorker(home.store, aws.worker, aws.spot_notices)
+    # Messages are looked for again and again; a bucket that does not answer must not hold a run
+    # that has ended, and with it the instance.
+    messages = S3ObjectStore(aws.root, session.hasty(), patience_s=0)
 
     @contextmanager
     def open_session(
         context: dg.OpExecutionContext, progress: ProgressSink
     ) -> "Iterator[PipesSession]":
-        with bucket_session(home.store, context, sink=progress, interval_s=0.9) as session:
+        with bucket_session(messages, context, sink=progress, interval_s=0.9) as session:
             yield session
 
     return {

@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from pipeline_project.adapters.addresses import as_text, is_text, shown
+from pipeline_project.core.checks_config import ChecksConfig
 from pipeline_project.core.config import AwsConfig, CurationConfig
 from pipeline_project.core.schedule_config import ScheduleConfig
 from pipeline_project.errors import ConfigError
@@ -65,6 +66,7 @@ class Settings(CurationConfig, BaseSettings):
     on: Literal["local", "aws"] = Field(default="local", description="Where the work is done.")
     aws: AwsConfig = Field(default_factory=AwsConfig)
     schedule: ScheduleConfig = Field(default_factory=ScheduleConfig)
+    checks: ChecksConfig = Field(default_factory=ChecksConfig)
     collections: list[str] = Field(
         default_factory=list,
         description="YAML files of pipelines over collections that Dagster shows and runs.",

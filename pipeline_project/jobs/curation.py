@@ -5,13 +5,14 @@
     download_random_video_from_pexels | collect_media -> start_instance -> upload_video_to_s3
     upload_video_to_s3 -> run_worker                                   (service: worker)
     start_instance -> run_lightly_onprem -> schedule_lightly_run       (service: lightly)
-    run_worker | schedule_lightly_run -> shutdown_instance -> publish_selection
+    run_worker | schedule_lightly_run -> shutdown_instance -> record_lineage, publish_selection
 
 Which source and which service is configuration; an op that is not wanted yields nothing, and
 what hangs on it is skipped. Resources come from `build.py`, except the configuration.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 
@@ -20,20 +21,28 @@ from pipeline_project.ops.aws.ec2 import shutdown_instance, start_instance
 from pipeline_project.ops.aws.s3 import upload_video_to_s3
 from pipeline_project.ops.collect import collect_media
 from pipeline_project.ops.lightly_run import run_lightly_onprem, schedule_lightly_run
+from pipeline_project.ops.lineage import record_lineage
 from pipeline_project.ops.pexels import download_random_video_from_pexels
 from pipeline_project.ops.publish import publish_selection
 from pipeline_project.ops.worker import run_worker
 from pipeline_project.resources.curation import curation_resource
 
 
-@dg.graph
-def curation() -> None:
-    """From a source of media to a small, clean, diverse, versioned set of frames."""
-    started = start_instance([download_random_video_from_pexels(), collect_media()])
+def select(*source: Any) -> Any:
+    """Place every step up to a finished selection; `source` is what the first ones wait for."""
+    started = start_instance([download_random_video_from_pexels(*source), collect_media(*source)])
     uploaded = upload_video_to_s3(started.batch)
     by_worker = run_worker(uploaded.worker)
     by_lightly = schedule_lightly_run(uploaded.lightly, run_lightly_onprem(started.lightly))
-    publish_selection(shutdown_instance([by_worker, by_lightly]))
+    return shutdown_instance([by_worker, by_lightly])
+
+
+@dg.graph
+def curation() -> None:
+    """From a source of media to a small, clean, diverse, versioned set of frames."""
+    selected = select()
+    record_lineage(selected)  # also where publishing fails: the tables are as they are
+    publish_selection(selected)
 
 
 def make_jobs(

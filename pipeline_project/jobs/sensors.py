@@ -5,7 +5,7 @@ is left: a run that was killed, or whose machine went away and came back. They n
 daemon (`dagster dev`). When that is dead too, the dead-man's switch on the instance remains.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 import dagster as dg
@@ -22,14 +22,14 @@ class Reapable(Protocol):
         """Stop the instance if it is one that we started and nobody wants; else leave it."""
 
 
-def release_sensors(
-    open_instance: Callable[[], Instances], jobs: Sequence[dg.JobDefinition]
-) -> list[dg.SensorDefinition]:
+def release_sensors(open_instance: Callable[[], Instances]) -> list[dg.SensorDefinition]:
     """Make the sensors that release the lease of a run that failed or was cancelled.
+
+    They watch every run of these definitions, those that begin at the assets included; for one
+    that held no lease nothing is done.
 
     Args:
         open_instance: called at each such run's end, so that today's credentials are used.
-        jobs: the jobs whose runs hold leases.
     """
 
     def let_go(context: dg.RunStatusSensorContext) -> dg.SkipReason:
@@ -38,7 +38,6 @@ def release_sensors(
         return dg.SkipReason(outcome.message)
 
     @dg.run_failure_sensor(
-        monitored_jobs=list(jobs),
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Lets go of the instance for a run that failed or was killed.",
     )
@@ -47,7 +46,6 @@ def release_sensors(
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.CANCELED,
-        monitored_jobs=list(jobs),
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Lets go of the instance for a run that was cancelled.",
     )

@@ -7,6 +7,8 @@ import dagster as dg
 from pipeline_project.ops.batch import Batch
 from pipeline_project.ops.failures import as_failures
 from pipeline_project.ops.listing import batch_metadata, demand_usable, write_batch
+from pipeline_project.ops.source_version import tell_seen
+from pipeline_project.ops.tables import SOURCE
 from pipeline_project.resources.curation import CurationResource
 from pipeline_project.resources.instance import RunInstance
 from pipeline_project.resources.selection_service import SelectionClient
@@ -15,6 +17,7 @@ from pipeline_project.resources.store import RunStore
 
 
 @dg.op(
+    ins={SOURCE: dg.In(dg.Nothing)},
     out=dg.Out(Batch, is_required=False, description="What was listed; nothing for `pexels:`."),
     tags={"dagster/compute_kind": "files"},
 )
@@ -50,5 +53,6 @@ def collect_media(
             ignored=lambda: media.ignored,
             in_place=True,
         )
+        tell_seen(context, curation, batch, tally.version)
     context.log.info(f"Collected {batch.media} files, {batch.size_bytes:,} bytes.")
     yield dg.Output(batch, metadata=batch_metadata(batch, tally))

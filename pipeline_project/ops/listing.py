@@ -1,5 +1,6 @@
 """Checks a run before it costs anything, and writes its listing and its request."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 
 import dagster as dg
@@ -35,18 +36,26 @@ def demand_usable(instance: RunInstance, store: RunStore) -> None:
 
 
 class Tally:
-    """Counts what passes through and keeps the first few for show."""
+    """Counts what passes through, hashes it, and keeps the first few for show."""
 
     def __init__(self) -> None:
         self.media = 0
         self.size_bytes = 0
         self.first: list[MediaRef] = []
+        self._hash = hashlib.sha256()
+
+    @property
+    def version(self) -> str:
+        """Hash of addresses, sizes and fingerprints: changes when a file comes, changes, goes."""
+        return self._hash.hexdigest()
 
     def count(self, refs: Iterable[MediaRef]) -> Iterator[MediaRef]:
         """Pass the references on unchanged."""
         for ref in refs:
             self.media += 1
             self.size_bytes += ref.size_bytes
+            line = f"{ref.uri}\0{ref.size_bytes}\0{ref.fingerprint}\n"
+            self._hash.update(line.encode("utf-8", "surrogateescape"))
             if len(self.first) < SHOWN_FILES:
                 self.first.append(ref)
             yield ref
@@ -95,7 +104,13 @@ def write_batch(
         in_place=in_place,
     )
     store.write_request(
-        WorkerRequest(run_id=run_id, config=config, source=source, ignored=left_out)
+        WorkerRequest(
+            run_id=run_id,
+            config=config,
+            source=source,
+            ignored=left_out,
+            source_version=tally.version,
+        )
     )
     return batch, tally
 

@@ -19,6 +19,8 @@ from pipeline_project.errors import MediaUnreadable
 from pipeline_project.ops.batch import Batch
 from pipeline_project.ops.failures import as_failures
 from pipeline_project.ops.listing import batch_metadata, demand_usable, write_batch
+from pipeline_project.ops.source_version import tell_seen
+from pipeline_project.ops.tables import SOURCE
 from pipeline_project.resources.curation import CurationResource
 from pipeline_project.resources.instance import RunInstance
 from pipeline_project.resources.selection_service import SelectionClient
@@ -27,6 +29,7 @@ from pipeline_project.resources.store import RunStore
 
 
 @dg.op(
+    ins={SOURCE: dg.In(dg.Nothing)},
     out=dg.Out(Batch, is_required=False, description="The videos; nothing for other sources."),
     tags={"dagster/compute_kind": "pexels"},
 )
@@ -69,6 +72,7 @@ def download_random_video_from_pexels(
             ignored=lambda: media.ignored,
             in_place=False,
         )
+        tell_seen(context, curation, batch, tally.version)
     for ref in tally.first:
         context.log.info(f"{ref.name}: {ref.attribution.get('credit', '')}")
     yield dg.Output(

@@ -26,7 +26,7 @@ def run_worker(
     instance: dg.ResourceParam[RunInstance],
     worker: dg.ResourceParam[WorkerClient],
     progress: dg.ResourceParam[ProgressMaker],
-) -> WorkerResult:
+) -> dg.Output[WorkerResult]:
     """Run the worker: probe, sample frames, score, embed, deduplicate, select, write.
 
     Waits until the instance takes commands, sends the command, follows it live and renews the
@@ -48,5 +48,5 @@ def run_worker(
     context.log.debug(headline(result))
     for warning in result.warnings:
         context.log.warning(warning)
-    context.add_output_metadata(result_metadata(result))
-    return result
+    # Not the bare result: where a run makes assets, a step with Pipes must say what it means.
+    return dg.Output(result, metadata=result_metadata(result))

@@ -18,6 +18,7 @@ key                 object
                     `argv(request_key: str) -> Sequence[str]` is the whole command line
 `selection_service` `selection_service.SelectionClient(service: SelectionService, interval_s=1.0)`
 `lake`              a `Lake` (`adapters.lake.base`)
+`checks`            a `core.checks_config.ChecksConfig`: when a check of the tables speaks up
 `publisher`         `publisher.Publisher(publish, run_url=None, copy=None, folder=...)`;
                     `run_url(run_id: str) -> str` is the address of a run's page, where known
 `progress`          `log -> ProgressSink`; `progress.LoggedProgress` unless something better shows

@@ -25,6 +25,12 @@ class CurationResource(dg.ConfigurableResource[Any]):
         """
         return CurationConfig.model_validate(self.model_dump(include=set(_FIELDS)))
 
+    @property
+    def usual_source(self) -> str | None:
+        """The source of the settings, whatever this run was asked to take instead."""
+        default: str | None = type(self).model_fields["source"].default
+        return default
+
 
 _FIELDS = tuple(CurationConfig.model_fields)
 

@@ -122,6 +122,14 @@ class RunStore:
         """Write a run's request; its listing must be there already."""
         self.objects.put(request_key(request.run_id), request.model_dump_json(indent=1).encode())
 
+    def read_request(self, run_id: str) -> WorkerRequest:
+        """Read what a run asked for.
+
+        Raises:
+            StoreError: there is no such request.
+        """
+        return WorkerRequest.model_validate_json(self.objects.get(request_key(run_id)))
+
     def read_result(self, run_id: str) -> WorkerResult:
         """Read what the worker left.
 

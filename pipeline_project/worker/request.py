@@ -46,7 +46,10 @@ def output_prefix(selection_id: str) -> str:
 
 
 class WorkerRequest(BaseModel):
-    """One run's work: the configuration and where its parts lie."""
+    """One run's work: the configuration and where its parts lie.
+
+    `source_version` is the hash of what was listed, before anything was uploaded.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -54,6 +57,7 @@ class WorkerRequest(BaseModel):
     config: CurationConfig
     source: str
     ignored: int = 0
+    source_version: str = ""
 
 
 class StageFacts(BaseModel):
@@ -74,6 +78,9 @@ class WorkerResult(BaseModel):
     duplicate_files, hashed_files, decoded_files, rejected, damaged; of frames: decoded_frames,
     candidates, excluded (and excluded_<judgement>), duplicates, survivors, picked, pool; and
     video_seconds.
+
+    `states`: `file` and each frame stage -> state (new, changed, removed, failed, recovered, skip)
+    -> files; see `worker/states.py`.
     """
 
     run_id: str
@@ -82,6 +89,7 @@ class WorkerResult(BaseModel):
     reused: bool
     output_prefix: str
     counts: dict[str, float]
+    states: dict[str, dict[str, int]] = {}
     stages: list[StageFacts]
     warnings: list[str]
     duration_s: float

@@ -29,6 +29,28 @@ def result(request, listing):
     }
 
 
+def commit(folder: Path, run_id: str, uris: list[str]) -> None:
+    """One frame of each file that is not in the lake yet, and the ledger's line for it."""
+    from pipeline_project.adapters.lake.lance import LanceLake
+    from pipeline_project.adapters.lake.schemas import TABLES
+    from pipeline_project.adapters.object_store.local import LocalObjectStore
+
+    lake = LanceLake(folder.as_uri(), LocalObjectStore(folder))
+    known = set(lake.read(TABLES["media"], columns=["sha256"])["sha256"].to_pylist())
+    writer = lake.begin(run_id=run_id)
+    for uri in set(uris) - known:
+        ledger = {"datum_key": uri, "stage": "sample", "state": "done", "rows": 1}
+        rows = {
+            "media": {"sha256": uri},
+            "frames": {"frame_id": uri, "datum_key": uri},
+            "datums": {**ledger, "run_id": run_id},
+        }
+        for name, row in rows.items():
+            writer.append(TABLES[name], [row])
+    if writer.counts:
+        writer.commit("one frame each")
+
+
 def work(root: Path, key: str) -> None:
     request = json.loads((root / key).read_bytes())
     folder = (root / key).parent
@@ -47,6 +69,8 @@ def work(root: Path, key: str) -> None:
     if behaviour == "refuse":
         print("some line\nConfigError: the strategy is unknown.\nTake another.", file=sys.stderr)
         sys.exit(1)
+    if behaviour == "lake":
+        commit(root.parent / "lake", request["run_id"], [each["uri"] for each in listing])
     if behaviour != "no-result":
         (folder / "result.json").write_text(json.dumps(result(request, listing)))
 

@@ -11,6 +11,7 @@ ALWAYS = {
     "start_instance",
     "upload_video_to_s3",
     "shutdown_instance",
+    "record_lineage",
     "publish_selection",
 }
 

@@ -22,6 +22,7 @@ EDGES = {
     ("run_lightly_onprem", "schedule_lightly_run"),
     ("run_worker", "shutdown_instance"),
     ("schedule_lightly_run", "shutdown_instance"),
+    ("shutdown_instance", "record_lineage"),
     ("shutdown_instance", "publish_selection"),
 }
 

@@ -38,5 +38,10 @@ def test_a_failed_run_can_be_gone_on_with_and_holds_a_lease_of_its_own(
         options = dg.ReexecutionOptions.from_failure(first.run_id, instance)
         second = dg.execute_job(again, instance=instance, reexecution_options=options)
         assert second.success
-        assert steps(second, "STEP_SUCCESS") == {failing, "shutdown_instance", "publish_selection"}
+        assert steps(second, "STEP_SUCCESS") == {
+            failing,
+            "shutdown_instance",
+            "record_lineage",
+            "publish_selection",
+        }
     assert house.leases() == []

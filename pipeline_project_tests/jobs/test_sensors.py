@@ -54,7 +54,7 @@ def test_the_reaper_leaves_a_box_that_a_person_started(aws_bed, instance, clock)
 
 
 def test_a_failed_run_is_let_go_of_by_its_sensor(aws_bed, instance):  # noqa: F811
-    after_failure, _ = release_sensors(lambda: instance, [failing])
+    after_failure, _ = release_sensors(lambda: instance)
     with dg.instance_for_test() as storage:
         result = failing.execute_in_process(instance=storage, raise_on_error=False)
         instance.start(result.run_id, lease_s=600)
@@ -69,6 +69,6 @@ def test_a_failed_run_is_let_go_of_by_its_sensor(aws_bed, instance):  # noqa: F8
 
 
 def test_both_sensors_run_from_the_start():
-    watchers = [*release_sensors(lambda: pytest.fail("asked"), [failing])]
+    watchers = [*release_sensors(lambda: pytest.fail("asked"))]
     watchers.append(reaper_sensor(lambda: pytest.fail("asked")))
     assert {each.default_status for each in watchers} == {dg.DefaultSensorStatus.RUNNING}

@@ -9,9 +9,11 @@ import dagster as dg
 
 from pipeline_project.adapters.commands.local import LocalCommands
 from pipeline_project.adapters.instances.local import LocalInstance
+from pipeline_project.adapters.lake.lance import LanceLake
 from pipeline_project.adapters.object_store.local import LocalObjectStore
 from pipeline_project.adapters.selection_service.embedded import EmbeddedSelectionService
 from pipeline_project.adapters.sources import open_source
+from pipeline_project.core.checks_config import ChecksConfig
 from pipeline_project.core.config import CurationConfig
 from pipeline_project.jobs.curation import make_jobs
 from pipeline_project.resources.instance import instance_resource
@@ -63,6 +65,11 @@ class House:
         return LocalInstance(self.objects, self.commands)
 
     @property
+    def lake(self):
+        root = self.home / "lake"
+        return LanceLake(root.as_uri(), LocalObjectStore(root))
+
+    @property
     def media(self):
         return self.home / "media"
 
@@ -90,7 +97,8 @@ class House:
             "instance": instance_resource(LocalInstance(objects, commands), lease_s=60),
             "worker": WorkerClient(commands, self.argv, interval_s=0.05),
             "selection_service": SelectionClient(service, interval_s=0.05),
-            "lake": "the lake",
+            "lake": self.lake,
+            "checks": ChecksConfig(),
             "publisher": Publisher(publish, run_url=lambda run_id: f"http://here/runs/{run_id}"),
             "progress": LoggedProgress,
             **overrides,
