@@ -11,7 +11,7 @@ from pipeline_project.errors import ConfigError
 
 if TYPE_CHECKING:
     from pipeline_project.adapters.lake.base import Lake
-    from pipeline_project.worker.pool_history import PoolHistory
+    from pipeline_project.worker.pool_history import PastSelection, PoolHistory
 
 datapool_app = typer.Typer(
     help="What earlier selections of a dataset mean for the next one; changes it.",
@@ -134,11 +134,18 @@ def _facts(history: "PoolHistory", *, picks: bool) -> dict[str, object]:
         "files": len(history.files),
         "selections": [
             {
-                "selection_id": each.selection_id,
-                "created_at": each.created_at.isoformat(),
-                "space": each.space,
-                "picked": int(each.counts.get("picked", 0)),
-                "counting": history.picked_of(each.selection_id),
+                "selection_id": each.made.selection_id,
+                "created_at": each.made.created_at.isoformat(),
+                "space": each.made.space,
+                "picked": each.picked,
+                "counting": each.counting,
+                "rejected": each.rejected,
+                "removed": each.removed,
+                "kept": each.kept,
+                "accepted": each.accepted,
+                "rescued": each.rescued,
+                "added": each.added,
+                "made_anew_as": each.anew or None,
             }
             for each in history.selections
         ],
@@ -156,6 +163,23 @@ def _facts(history: "PoolHistory", *, picks: bool) -> dict[str, object]:
     return facts
 
 
+def _became(selection: "PastSelection") -> str:
+    """What has become of a selection's picks, and where they are from."""
+    origins = {
+        "taken over from the one before the review": selection.kept,
+        "accepted": selection.accepted,
+        "rescued": selection.rescued,
+        "in free places": selection.added,
+    }
+    told = [f"{count} {words}" for words, count in origins.items() if count]
+    fates = {"rejected": selection.rejected, "removed": selection.removed}
+    gone = [f"{count} {words}" for words, count in fates.items() if count]
+    text = f"{selection.picked} picked"
+    text += f" ({', '.join(told)})" if told else ""
+    text += f", {selection.counting} count now: {', '.join(gone)}" if gone else ""
+    return text + (f"; made anew after a review as {selection.anew}" if selection.anew else "")
+
+
 def _show(history: "PoolHistory", *, picks: bool) -> None:
     write_line(
         printable(
@@ -164,19 +188,14 @@ def _show(history: "PoolHistory", *, picks: bool) -> None:
         )
     )
     for each in history.selections:
-        counting = history.picked_of(each.selection_id)
-        picked = int(each.counts.get("picked", 0))
-        gone = f", of which {counting} count" if counting != picked else ""
-        made = f"{each.created_at:%Y-%m-%d %H:%M:%S} UTC"
-        write_line(f"  selection {each.selection_id}  {made}  {picked} picked{gone}")
+        made = f"{each.made.created_at:%Y-%m-%d %H:%M:%S} UTC"
+        write_line(f"  selection {each.made.selection_id}  {made}  {_became(each)}")
     for edit in history.edits:
         what = {"frame": "frame", "source": "file", "all": "everything", "rebuild": "rebuilt"}
         when = f"{edit.created_at:%Y-%m-%d %H:%M:%S} UTC"
         about = history.names.get(edit.value, edit.value)
         words = ["" if edit.kind == "rebuild" else "removed", what[edit.kind], about, when]
         write_line(printable("  " + " ".join(word for word in words if word)))
-    if history.rejected:
-        write_line(f"  {history.rejected} picks were rejected by `pipeline review`: none counts")
     if picks:
         for pick in history.picks:
             write_line(printable(f"  pick {pick.frame_id}  {pick.file}"))

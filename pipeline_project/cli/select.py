@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import time
+from collections.abc import Collection
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -56,6 +57,14 @@ def select(
             "strategies on METADATA look at.",
         ),
     ] = None,
+    query: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TAG=QUERY.npy",
+            help="What SIMILARITY with this tag_name compares with: shape (rows, dimensions), as "
+            "VECTORS; once per tag.",
+        ),
+    ] = None,
     engine: Annotated[
         Engine, typer.Option(help="own, or Lightly's library mundig to compare with.")
     ] = Engine.own,
@@ -85,12 +94,18 @@ def select(
       pipeline select vectors.npy
       pipeline select vectors.npy --config selection.json --json
       pipeline select vectors.npy --config balance.yaml --metadata weather.csv
+      pipeline select vectors.npy --config alike.yaml --query nights=night_vectors.npy
     """
     from pipeline_project.core.selection.config import parse_selection_config
 
-    wanted = parse_selection_config(today(read_config(config)) if config is not None else {})
+    wanted = parse_selection_config(read_config(config) if config is not None else {})
+    for message in wanted.translated:
+        say(message)
+    if wanted.lightly_path_regex is not None:
+        say("lightly_path_regex is not looked at: rows have no paths; --metadata gives its keys.")
     rows = read_vectors(vectors)
     columns = read_columns(metadata) if metadata is not None else {}
+    queries = read_queries(query or [], wanted.needs().queries)
 
     from pipeline_project.core.selection.engine import run_selection
     from pipeline_project.core.selection.pool import SelectionPool
@@ -103,7 +118,7 @@ def select(
                 progress.update("select", done, total, "rows", "")
 
         result = run_selection(
-            SelectionPool(embeddings=rows, metadata=columns),
+            SelectionPool(embeddings=rows, metadata=columns, queries=queries),
             wanted,
             engine=engine.value,
             seed=seed,
@@ -127,26 +142,32 @@ def select(
     say(f"{len(result.picks)} of {len(rows)} rows picked; {_ENDED[result.stopped_by]}.")
 
 
-def today(content: dict[str, Any]) -> dict[str, Any]:
-    """Translate options of Lightly's Docker container up to 2.6, and say how; others stay.
+def read_queries(
+    given: list[str], wanted: Collection[str]
+) -> "dict[str, npt.NDArray[np.floating]]":
+    """Read the vectors that SIMILARITY compares with, by tag.
 
     Raises:
-        ConfigError: an old option cannot be translated, or says what a new one says too.
+        ConfigError: no TAG=FILE, a tag that is not in the configuration or given twice, one that
+            has no vectors, or a file that cannot be read.
     """
-    from pipeline_project.core.selection.docker_options import translate
-
-    old = translate(content)
-    if not old.selection_config:
-        return content
-    both = sorted(set(old.worker_config) & {"n_samples", "proportion_samples", "strategies"})
-    if both:
+    known = ", ".join(sorted(wanted)) or "none"
+    found = {}
+    for each in given:
+        tag, equals, path = each.partition("=")
+        if not equals or not path or tag in found or tag not in wanted:
+            raise ConfigError(
+                f"Reading --query {each}: expected TAG=QUERY.npy, each tag once; tags of "
+                f"SIMILARITY in the configuration: {known}."
+            )
+        found[tag] = read_vectors(Path(path))
+    missing = sorted(set(wanted) - set(found))
+    if missing:
         raise ConfigError(
-            "Reading the selection configuration: it has options of Lightly's Docker container up "
-            f"to 2.6, and {', '.join(both)}. Keep one of both."
+            f"Selecting by SIMILARITY to {missing[0]!r}: nobody gave its vectors. Add --query "
+            f"{missing[0]}=QUERY.npy."
         )
-    for message in old.messages:
-        say(message)
-    return {**old.worker_config, **old.selection_config}
+    return found
 
 
 def read_config(path: Path) -> dict[str, Any]:

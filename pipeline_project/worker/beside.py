@@ -54,6 +54,8 @@ class Beside:
         if not media:
             return
         selection = parse_selection_config(self.config.selection)
+        for message in selection.translated:
+            self.parts.progress.info(f"selection: {message}")
         reader = self._reader(media, {each.ref.name: [] for each in media})
         check_inputs(selection, _read_sidecars(reader, selection, early=True))
 
@@ -101,7 +103,7 @@ class Beside:
         """What strategies and constraints look at besides embeddings."""
         selection = parse_selection_config(self.config.selection)
         needs = selection.needs()
-        beside = needs.metadata or needs.scores or needs.predictions
+        beside = needs.metadata or needs.scores or needs.predictions or needs.objects
         if not (beside or needs.queries) and self.config.constraints == ConstraintsConfig():
             return PoolInputs()
         lake = self.parts.lake
@@ -117,13 +119,16 @@ def _looks_beside(selection: SelectionConfig, config: CurationConfig) -> bool:
     """Whether anything that lies beside the media is asked for."""
     needs = selection.needs()
     given = config.metadata
-    wanted = needs.metadata or needs.scores or needs.predictions
-    return bool(wanted or given.csv is not None or given.path_pattern is not None)
+    wanted = needs.metadata or needs.scores or needs.predictions or needs.objects
+    tables = (given.csv, given.path_pattern, selection.lightly_path_regex)
+    return bool(wanted or any(each is not None for each in tables))
 
 
 def _read_sidecars(
     reader: SidecarReader, selection: SelectionConfig, *, early: bool = False
 ) -> Sidecars:
     needs = selection.needs()
-    tasks = {task for task, _ in needs.scores | needs.predictions}
-    return reader.read(needs.metadata, tasks, early=early)
+    detected = needs.objects - set(selection.automatic)
+    tasks = {task for task, _ in needs.scores | needs.predictions} | detected
+    regex = selection.lightly_path_regex
+    return reader.read(needs.metadata, tasks, objects=detected, path_regex=regex, early=early)

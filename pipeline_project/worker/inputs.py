@@ -13,11 +13,12 @@ import pyarrow.compute as pc
 from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.lake.schemas import TABLES, Table
 from pipeline_project.core.metadata import lightly_measures
-from pipeline_project.core.metadata.scores import class_counts, score, score_names
+from pipeline_project.core.metadata.boxes import PixelBox, clipped, in_pixels
+from pipeline_project.core.metadata.scores import Predicted, class_counts, score, score_names
 from pipeline_project.core.quality.registry import MEASURES
 from pipeline_project.core.records import MediaInfo, MediaRef
 from pipeline_project.core.selection.config import SelectionConfig
-from pipeline_project.core.selection.pool import Column, Predictions
+from pipeline_project.core.selection.pool import Column, ObjectEmbeddings, Predictions
 from pipeline_project.errors import ConfigError
 from pipeline_project.worker.identify import KnownMedia
 from pipeline_project.worker.sidecars import Sidecars, frame_number
@@ -66,6 +67,8 @@ class PoolInputs:
         scores: task -> score -> values.
         predictions: task -> classes, and how many of each.
         queries: tag name -> vectors.
+        boxes: task -> the parts of each frame that the task found.
+        objects: task -> their vectors.
         group: shape (n,), number of each frame's file; None where nothing asks for it.
         time_s: shape (n,), seconds; NaN for stills.
         sequence_of: n names; frames in a row that have the same may be in one sequence: those of
@@ -76,6 +79,8 @@ class PoolInputs:
     scores: Mapping[str, Mapping[str, Column]] = field(default_factory=dict)
     predictions: Mapping[str, Predictions] = field(default_factory=dict)
     queries: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    boxes: Mapping[str, Sequence[Sequence[PixelBox]]] = field(default_factory=dict)
+    objects: Mapping[str, ObjectEmbeddings] = field(default_factory=dict)
     group: npt.NDArray[np.intp] | None = None
     time_s: npt.NDArray[np.float64] | None = None
     sequence_of: Sequence[str] = ()
@@ -87,17 +92,6 @@ def check_supported(config: SelectionConfig, sequence_length: int) -> None:
     Raises:
         ConfigError: names it.
     """
-    asked = {
-        "lightly_path_regex (use `include`)": config.lightly_path_regex,
-        "auto_tasks": config.auto_tasks,
-        "EMBEDDINGS with a task, which are of objects": config.needs().objects,
-    }
-    refused = [name for name, value in asked.items() if value]
-    if refused:
-        raise ConfigError(
-            f"Reading the selection configuration: {'; '.join(refused)}: only the Lightly service "
-            "does this (`service: lightly`). Leave it out."
-        )
     if config.n_samples is not None and config.n_samples % sequence_length:
         raise ConfigError(
             f"Picking sequences of {sequence_length} frames: n_samples {config.n_samples} is no "
@@ -200,6 +194,7 @@ def read_inputs(
             for task in sorted({task for task, _ in needs.predictions})
         },
         queries={tag: _query(lake, tag, embeddings) for tag in sorted(needs.queries)},
+        boxes={task: _boxes(task, frames, config, predicted) for task in sorted(needs.objects)},
         group=_groups(frames),
         time_s=frames.timestamp_s,
         sequence_of=[
@@ -207,6 +202,24 @@ def read_inputs(
             for each in frames.media
         ],
     )
+
+
+def _boxes(
+    task: str,
+    frames: Frames,
+    config: SelectionConfig,
+    predicted: Mapping[str, Sequence[Predicted]],
+) -> list[list[PixelBox]]:
+    """The parts of each frame that a task found, each once; those outside of it left out."""
+    found = []
+    for row, (width, height) in enumerate(frames.size_px.tolist()):
+        if task in config.automatic:
+            boxes = [in_pixels(each, width, height) for each in config.automatic[task]]
+        else:
+            boxes = [each.box for each in predicted[task][row] or () if each.box is not None]
+        within = (clipped(each, width, height) for each in boxes)
+        found.append(list(dict.fromkeys(each for each in within if each is not None)))
+    return found
 
 
 def _metadata(lake: Lake, frames: Frames, key: str, sidecars: Sidecars, *, as_text: bool) -> Column:

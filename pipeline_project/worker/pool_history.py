@@ -1,6 +1,7 @@
 """A dataset's past, for people: its selections, what counts of it now, and what was taken back."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline_project.adapters.lake.base import Lake
@@ -16,6 +17,7 @@ from pipeline_project.worker.pool_edits import (
     record_edits,
 )
 from pipeline_project.worker.review import read_review
+from pipeline_project.worker.reviewing import ACCEPTED, KEPT, RESCUED
 
 _SHOWN = 5
 
@@ -27,6 +29,35 @@ class PastPick:
     frame_id: str
     selection_id: str
     file: str
+
+
+@dataclass(frozen=True, slots=True)
+class PastSelection:
+    """What has become of one selection's picks.
+
+    Attributes:
+        made: the selection.
+        picked: picks it was made with; each is one of the three that follow.
+        counting: new picks stay away from these.
+        rejected: by a review.
+        removed: from the past.
+        kept: of all, those it took over from the selection that it was made in place of.
+        accepted: of all, those picked because a review wanted them.
+        rescued: likewise, frames that had been left out.
+        added: of all, those that took a place which a review had made free.
+        anew: id of the selection that was made in its place after a review; "" for none.
+    """
+
+    made: EarlierSelection
+    picked: int
+    counting: int
+    rejected: int
+    removed: int
+    kept: int
+    accepted: int
+    rescued: int
+    added: int
+    anew: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +75,12 @@ class PoolHistory:
     """
 
     dataset: str
-    selections: list[EarlierSelection]
+    selections: list[PastSelection]
     picks: list[PastPick]
     files: dict[str, str]
     edits: list[PoolEdit]
     names: dict[str, str]
     rejected: int
-
-    def picked_of(self, selection_id: str) -> int:
-        """Picks of one selection that count now."""
-        return sum(each.selection_id == selection_id for each in self.picks)
 
 
 def datasets(lake: Lake) -> list[str]:
@@ -86,7 +113,7 @@ def read_history(lake: Lake, dataset: str) -> PoolHistory:
         .aggregate([])
     )
     rows = lake.read(
-        TABLES["selections"], columns=["selection_id", "frame_id"], where=of_them
+        TABLES["selections"], columns=["selection_id", "frame_id", "reason"], where=of_them
     ).to_pylist()
     names = _names(lake, set(looked["media_sha256"].to_pylist()))
     no_more = read_review(lake, dataset).rejected
@@ -95,7 +122,9 @@ def read_history(lake: Lake, dataset: str) -> PoolHistory:
         frame, selection_id = row["frame_id"], row["selection_id"]
         if frame not in no_more and not forgotten(live, frame, made_at[selection_id]):
             file = names.get(frame.partition(":")[0], [""])[0]
-            picks.setdefault(frame, PastPick(frame, selection_id, file))
+            before = picks.get(frame)
+            if before is None or made_at[before.selection_id] < made_at[selection_id]:
+                picks[frame] = PastPick(frame, selection_id, file)
     files = {
         row["media_sha256"]: names.get(row["media_sha256"], [row["media_sha256"]])[0]
         for row in looked.to_pylist()
@@ -104,13 +133,56 @@ def read_history(lake: Lake, dataset: str) -> PoolHistory:
     }
     return PoolHistory(
         dataset=dataset,
-        selections=selections,
+        selections=_selections(selections, rows, no_more, live),
         picks=list(picks.values()),
         files=files,
         edits=edits,
         names={sha256: first for sha256, (first, *_) in names.items()},
         rejected=len(no_more & {row["frame_id"] for row in rows}),
     )
+
+
+def _selections(
+    selections: Sequence[EarlierSelection],
+    rows: Sequence[Mapping[str, str]],
+    rejected: Collection[str],
+    live: Sequence[PoolEdit],
+) -> list[PastSelection]:
+    """What has become of each selection's picks; oldest first."""
+    reasons: dict[str, dict[str, str]] = {each.selection_id: {} for each in selections}
+    for row in rows:
+        reasons[row["selection_id"]][row["frame_id"]] = row["reason"]
+    anew: dict[str, str] = {}
+    for number, each in enumerate(selections):
+        kept = {frame for frame, why in reasons[each.selection_id].items() if why == KEPT}
+        before = [
+            e.selection_id for e in selections[:number] if kept <= set(reasons[e.selection_id])
+        ]
+        if kept and before:
+            anew[before[-1]] = each.selection_id
+    found = []
+    for each in selections:
+        of_it = reasons[each.selection_id]
+        why = Counter(of_it.values())
+        out = {frame for frame in of_it if frame in rejected}
+        gone = {frame for frame in of_it if forgotten(live, frame, each.created_at)} - out
+        made_anew = each.selection_id in anew.values()
+        asked = why[KEPT] + why[ACCEPTED] + why[RESCUED]
+        found.append(
+            PastSelection(
+                made=each,
+                picked=len(of_it),
+                counting=len(of_it) - len(out) - len(gone),
+                rejected=len(out),
+                removed=len(gone),
+                kept=why[KEPT],
+                accepted=why[ACCEPTED],
+                rescued=why[RESCUED],
+                added=len(of_it) - asked if made_anew else 0,
+                anew=anew.get(each.selection_id, ""),
+            )
+        )
+    return found
 
 
 def forget(

@@ -34,6 +34,9 @@ from pipeline_project.worker.inputs import PoolInputs
 from pipeline_project.worker.pool_edits import PoolEdit
 from pipeline_project.worker.selecting import Demands, Selected
 
+KEPT = "kept from the selection before the review"
+ACCEPTED = "accepted by review"
+RESCUED = "rescued by review"
 REVIEW = "review"  # in place of a measure, and the key of the settings that decide
 
 
@@ -172,9 +175,9 @@ def settle(
         said = decisions.get(frame)
         reason = each.reason
         if said in ("accept", "rescue"):
-            reason = f"{said}ed by review" if said == "accept" else "rescued by review"
+            reason = ACCEPTED if said == "accept" else RESCUED
         elif each.index in kept:
-            reason = "kept from the selection before the review"
+            reason = KEPT
         picks.append(replace(each, rank=place[each.index], reason=reason))
     selected.picks = sorted(picks, key=lambda each: each.rank)
     picked = {each.index for each in picks}

@@ -15,7 +15,7 @@ from pipeline_project.core.selection.decisions import Review
 from pipeline_project.core.selection.near_duplicates import MAX_HAMMING_BITS
 from pipeline_project.errors import StoreConflict, StoreError, TransientError
 from pipeline_project.worker.beside import Beside
-from pipeline_project.worker.candidates import Candidates, Exclusion, gather, judge
+from pipeline_project.worker.candidates import Candidates, Exclusion, Judgement, gather, judge
 from pipeline_project.worker.checkpoints import Checkpoints
 from pipeline_project.worker.datapool import (
     Datapool,
@@ -26,7 +26,9 @@ from pipeline_project.worker.datapool import (
 )
 from pipeline_project.worker.frames import embeddings_of
 from pipeline_project.worker.identify import KnownMedia
+from pipeline_project.worker.inputs import PoolInputs
 from pipeline_project.worker.ledger import Row, Rows
+from pipeline_project.worker.objects import Objects, ObjectsFound, objects_of
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.pool_edits import PoolEdit, read_edits
 from pipeline_project.worker.request import output_prefix
@@ -176,6 +178,8 @@ class SelectionStage:
         inputs = beside.inputs(candidates, pool, media, keys, sidecars)
         inputs = with_labels(inputs, candidates, pool, revision.review)
         space = self.parts.embedder.space
+        looked = self._objects(inputs, candidates, judgement, pool, media, revision)
+        inputs = looked.inputs
         demands, unmet = demands_of(candidates, revision, pool, self.parts.lake, embeddings)
         selected = pick(candidates, judgement, pool, self.config, space, inputs, demands)
         exclusions = [*judgement.exclusions, *selected.exclusions]
@@ -193,6 +197,7 @@ class SelectionStage:
                 *judgement.warnings,
                 *selected.warnings,
                 *unmet,
+                *looked.warnings,
                 *frames.warnings,
             ],
             seconds={**selected.seconds, "write": frames.seconds},
@@ -203,9 +208,28 @@ class SelectionStage:
         rows = selection_rows(selection_id, candidates, exclusions, selected, pool, names, keys)
         rows.take(frames.rejects)
         rows.add(embeddings, *pool.embedded)
+        rows.add(objects_of(self.parts.embedder), *looked.rows)
         header_row = selection_set_row(header, self.config.engine, facts.counts)
         rows.add(TABLES["selection_sets"], header_row)
         return facts, rows
+
+    def _objects(
+        self,
+        inputs: PoolInputs,
+        candidates: Candidates,
+        judgement: Judgement,
+        pool: Datapool,
+        media: Sequence[KnownMedia],
+        revision: Revision,
+    ) -> ObjectsFound:
+        """Embed what strategies look at within frames; those that are out are spared."""
+        wanted = revision.review.wanted | set(revision.kept)
+        left_out = {
+            each.row for each in judgement.exclusions if candidates.frame_id[each.row] not in wanted
+        }
+        looking = Objects(self.parts, self.config.sampling, self.config.embedding.batch_size)
+        frames = [*candidates.frame_id, *pool.frame_ids]
+        return looking.look(inputs, frames, left_out, media)
 
     def _other_kinds(self, media: Sequence[KnownMedia], pool: Datapool) -> list[str]:
         """Say when still images and frames of videos meet in a dataset for the first time."""

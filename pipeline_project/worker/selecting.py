@@ -18,6 +18,7 @@ from pipeline_project.core.selection.near_duplicates import FrameFeatures, find_
 from pipeline_project.core.selection.pool import (
     Column,
     Constraints,
+    ObjectEmbeddings,
     PickedRow,
     Predictions,
     SelectionPool,
@@ -268,11 +269,27 @@ def _selection_pool(
             for task, each in inputs.predictions.items()
         },
         queries=inputs.queries,
+        objects={
+            task: _objects_of_units(each, units, past, len(candidates))
+            for task, each in inputs.objects.items()
+        },
         weights=weights if judgement.weighted else None,
         preselected=np.arange(len(units), len(units) + before),
         forced=list(dict.fromkeys(place[row] for row in forced if row in place)),
         constraints=_constraints(config, inputs, units, past),
     )
+
+
+def _objects_of_units(
+    found: ObjectEmbeddings, units: _Rows, past: _Rows, candidates: int
+) -> ObjectEmbeddings:
+    """Objects by unit; those of frames that are in none are left out."""
+    place = np.full(candidates + len(past), -1, np.intp)
+    for number in range(units.shape[1]):
+        place[units[:, number]] = np.arange(len(units))
+    place[past] = len(units) + np.arange(len(past))
+    unit = place[np.asarray(found.row, np.intp)]
+    return ObjectEmbeddings(np.asarray(found.vectors)[unit >= 0], unit[unit >= 0])
 
 
 def _constraints(

@@ -14,6 +14,7 @@ from pipeline_project.core.metadata.lightly_metadata import (
     parse_metadata_schema,
 )
 from pipeline_project.core.metadata.lightly_predictions import (
+    CLASSIFICATION,
     Prediction,
     TaskSchema,
     parse_predictions,
@@ -28,6 +29,9 @@ from pipeline_project.worker.identify import Fetch, KnownMedia
 
 _Parsed = TypeVar("_Parsed")
 _ABSENT = (FileNotFoundError, NotADirectoryError)
+_PRETAGGING = (
+    " It is a model of the Lightly service (`service: lightly`); here predictions come from you."
+)
 _GONE = frozenset({"NoSuchKey", "NotFound", "404"})
 
 # (name of the file below the source, number of the frame from 0)
@@ -42,12 +46,14 @@ class Sidecars:
         tables: sources of metadata; the first that knows a key is asked for it.
         tasks: the wanted tasks.
         predictions: task -> frame -> what was predicted; frames without a file are not in it.
+        objects: tasks whose objects' places count.
         warnings: what people should know.
     """
 
     tables: list[MetadataTable] = field(default_factory=list)
     tasks: dict[str, TaskSchema] = field(default_factory=dict)
     predictions: dict[str, dict[FramePlace, tuple[Prediction, ...]]] = field(default_factory=dict)
+    objects: frozenset[str] = frozenset()
     warnings: list[str] = field(default_factory=list)
 
     def table_of(self, key: str) -> MetadataTable | None:
@@ -67,7 +73,9 @@ class Sidecars:
                     "classes": list(self.tasks[task].classes),
                     "frames": {
                         f"{name}:{number}": [
-                            [each.place, each.score, each.probabilities] for each in found
+                            [each.place, each.score, each.probabilities]
+                            + ([each.box] if task in self.objects else [])
+                            for each in found
                         ]
                         for (name, number), found in frames.items()
                     },
@@ -96,19 +104,27 @@ class SidecarReader:
     media: Mapping[str, KnownMedia]
 
     def read(
-        self, keys: Collection[str], tasks: Collection[str], *, early: bool = False
+        self,
+        keys: Collection[str],
+        tasks: Collection[str],
+        *,
+        objects: Collection[str] = (),
+        path_regex: str | None = None,
+        early: bool = False,
     ) -> Sidecars:
         """Read what strategies want.
 
         Args:
             keys: of METADATA, among them those that we measure ourselves.
-            tasks: of SCORES and PREDICTIONS.
+            tasks: of SCORES, PREDICTIONS, and EMBEDDINGS of objects.
+            objects: those of them whose objects' places are wanted.
+            path_regex: `lightly_path_regex` of the selection.
             early: frames of videos are not known yet, so nothing of them is missed.
 
         Raises:
             ConfigError: a file is malformed, or does not hold what is wanted of it.
         """
-        found = Sidecars()
+        found = Sidecars(objects=frozenset(objects))
         if self.config.csv is not None:
             data = self._bytes(self._address(self.config.csv))
             if data is None:
@@ -120,6 +136,9 @@ class SidecarReader:
             found.tables.append(table)
         if self.config.path_pattern is not None:
             found.tables.append(match_paths(self.config.path_pattern, list(self.frames)))
+        if path_regex is not None:
+            table = match_paths(path_regex, list(self.frames), "lightly_path_regex")
+            found.tables.append(table)
         if any(found.table_of(key) is None for key in keys):
             found.tables += self._lightly_metadata(keys)
         if tasks:
@@ -159,14 +178,20 @@ class SidecarReader:
                 raise ConfigError(
                     f"Looking for the predictions of task {task!r} in {folder}/tasks.json below "
                     f"{self.root}: known tasks: {known}."
+                    + (_PRETAGGING if task == "lightly_pretagging" else "")
                 )
             place = f"{folder}/{task}/schema.json"
             schema_bytes = self._bytes(self._address(place))
             if schema_bytes is None:
                 raise ConfigError(f"Reading {place}: there is none; every task needs one.")
             schema = parse_task_schema(schema_bytes, place, task)
+            if task in found.objects and schema.kind == CLASSIFICATION:
+                raise ConfigError(
+                    f"Reading {place}: EMBEDDINGS of task {task!r} are of its objects, and a "
+                    "classification has none. Take a task of detections."
+                )
             found.tasks[task] = schema
-            predictions = self._of_task(f"{folder}/{task}", schema)
+            predictions = self._of_task(f"{folder}/{task}", schema, task in found.objects)
             if not predictions and not early:
                 raise ConfigError(
                     f"Reading the predictions in {folder}/{task} below {self.root}: there is no "
@@ -175,9 +200,17 @@ class SidecarReader:
                 )
             found.predictions[task] = predictions
 
-    def _of_task(self, folder: str, schema: TaskSchema) -> dict[FramePlace, tuple[Prediction, ...]]:
+    def _of_task(
+        self, folder: str, schema: TaskSchema, boxes: bool
+    ) -> dict[FramePlace, tuple[Prediction, ...]]:
         def parse(data: bytes, origin: str) -> tuple[Prediction, ...]:
-            return parse_predictions(data, origin, schema)
+            found = parse_predictions(data, origin, schema)
+            if boxes and any(each.box is None for each in found):
+                raise ConfigError(
+                    f"Reading {origin}: EMBEDDINGS of task {schema.task!r} are of its objects, and "
+                    "a prediction has no bbox. Write bbox: [x, y, width, height] in pixels."
+                )
+            return found
 
         stills = [name for name in self.frames if self._is_still(name)]
         return {

@@ -233,3 +233,50 @@ def test_tables_are_read_as_spreadsheets_save_them(pipeline, vectors, tmp_path, 
     )
     answer = pipeline("select", vectors, "--config", "s.yaml", "--metadata", "held.csv", "--json")
     assert (answer.code, len(answer.out.splitlines())) == (0, 40)
+
+
+ALIKE = (
+    "{n_samples: 3, strategies: [{input: {type: EMBEDDINGS, tag_name: good}, "
+    "strategy: {type: SIMILARITY}}]}"
+)
+
+
+def test_rows_like_those_of_a_file_are_picked_by_similarity(pipeline, vectors, tmp_path):
+    (tmp_path / "s.yaml").write_text(ALIKE)
+    np.save(tmp_path / "query.npy", np.load(vectors)[[7]] * 3)
+    answer = pipeline(
+        "select", vectors, "--config", "s.yaml", "--query", "good=query.npy", "--json"
+    )
+    assert answer.code == 0, answer.err
+    unit = np.load(vectors) / np.linalg.norm(np.load(vectors), axis=1, keepdims=True)
+    nearest = np.argsort(-(unit @ unit[7]))[:3]
+    assert [row["index"] for row in answer.rows] == nearest.tolist()
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ([], "Add --query good=QUERY.npy"),
+        (["query.npy"], "expected TAG=QUERY.npy"),
+        (["bad=query.npy"], "in the configuration: good"),
+        (["good=query.npy", "good=query.npy"], "each tag once"),
+        (["good=nowhere.npy"], "nowhere.npy"),
+        (["good=narrow.npy"], "dimensions"),
+        (["good=zero.npy"], "query embeddings of good"),
+    ],
+)
+def test_queries_that_do_not_fit_are_one_line_and_exit_2(pipeline, vectors, tmp_path, query, named):
+    (tmp_path / "s.yaml").write_text(ALIKE)
+    np.save(tmp_path / "query.npy", np.load(vectors)[[7]])
+    np.save(tmp_path / "narrow.npy", np.ones((1, 3), np.float32))
+    np.save(tmp_path / "zero.npy", np.zeros((1, 16), np.float32))
+    flags = [word for each in query for word in ("--query", each)]
+    answer = pipeline("select", vectors, "--config", "s.yaml", *flags, "--json")
+    assert (answer.code, answer.out) == (2, "")
+    assert len(answer.err.splitlines()) == 1 and named in answer.err
+
+
+def test_a_path_regex_is_said_to_have_no_paths_here(pipeline, vectors, tmp_path):
+    (tmp_path / "s.yaml").write_text("{n_samples: 2, lightly_path_regex: '(?P<day>[0-9]+)/'}")
+    answer = pipeline("select", vectors, "--config", "s.yaml")
+    assert answer.code == 0 and "rows have no paths" in answer.err

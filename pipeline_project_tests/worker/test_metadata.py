@@ -49,6 +49,25 @@ def test_picks_are_balanced_by_a_part_of_their_paths(house):
     assert all(name.startswith("cam1/") for name in names(house, outcome))
 
 
+@pytest.mark.parametrize("group", ["(?P<camera>", "(?<camera>"])
+def test_lightlys_path_regex_makes_keys_of_paths(house, group):
+    balance = metadata("camera", "BALANCE", target={"cam1": 1.0})
+    selection = {"n_samples": 3, "strategies": [balance]}
+    selection["lightlyPathRegex"] = f"^{group}[^/]+)/"
+    outcome = house.run(selection=selection)
+    assert len(names(house, outcome)) == 3
+    assert all(name.startswith("cam1/") for name in names(house, outcome))
+
+
+def test_options_of_lightlys_old_container_are_translated_and_it_is_said_how(house):
+    old = {"method": "coreset", "stopping_condition": {"n_samples": 2}, "dump_dataset": True}
+    outcome = house.run(selection=old)
+    assert outcome.counts["picked"] == 2
+    assert "selection: stopping_condition.n_samples=2 is now n_samples: 2." in outcome.said
+    assert any("dump_dataset=True was left out" in said for said in outcome.said)
+    assert house.run(selection={"n_samples": 2}).result.reused
+
+
 def test_digits_of_a_path_are_classes_where_picks_are_balanced(house):
     balance = metadata("camera", "BALANCE", target={"0": 1.0})
     outcome = house.run(
@@ -241,7 +260,7 @@ WEIGH = {"n_samples": 1, "strategies": [metadata("speed", "WEIGHTS")]}
         ({"metadata": {"path_pattern": "(?P<a>nowhere)"}}, "matches none of them"),
         (
             {"selection": {"n_samples": 1, "lightly_path_regex": ".*"}},
-            "only the Lightly service",
+            "it names no group",
         ),
         (
             {

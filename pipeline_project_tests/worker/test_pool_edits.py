@@ -29,7 +29,9 @@ def first_picks(house):
 
 def test_history_has_selections_picks_and_files(house):
     history = read_history(house.lake, "default")
-    assert [each.selection_id for each in history.selections] == [house.first.result.selection_id]
+    assert [each.made.selection_id for each in history.selections] == [
+        house.first.result.selection_id
+    ]
     assert {each.frame_id for each in history.picks} == set(first_picks(house))
     assert sorted(history.files.values()) == ["a.mp4", "b.mp4"]
     assert {each.file for each in history.picks} == {"a.mp4", "b.mp4"}

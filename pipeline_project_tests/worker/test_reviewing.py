@@ -238,3 +238,27 @@ def test_rejected_picks_are_no_part_of_the_past_that_is_shown(house):
     history = read_history(house.lake, "default")
     assert gone not in {each.frame_id for each in history.picks} and history.rejected == 1
     assert history.names[history.edits[0].value].endswith((".mp4", ".png"))
+
+
+def test_the_past_tells_what_has_become_of_each_selections_picks(house):
+    first, second, _ = house.picked(house.first.result)
+    left_out = candidate(house)
+    review(house, {first: "reject", second: "accept", left_out: "rescue"})
+    anew = house.run()
+    old, new = read_history(house.lake, "default").selections
+    assert (old.picked, old.counting, old.rejected, old.anew) == (
+        3, 2, 1, anew.result.selection_id,
+    )  # fmt: skip
+    assert (new.picked, new.counting, new.rejected, new.anew) == (3, 3, 0, "")
+    # The accepted one and the undecided one were there before, the third is the rescued one.
+    assert (new.accepted, new.kept, new.rescued, new.added) == (1, 1, 1, 0)
+    review(house, {left_out: "reject"})
+    third = house.run()
+    *_, last = read_history(house.lake, "default").selections
+    assert last.made.selection_id == third.result.selection_id
+    assert (last.picked, last.counting, last.added, last.rescued) == (3, 3, 1, 0)
+    frames = {
+        each.frame_id: each.selection_id for each in read_history(house.lake, "default").picks
+    }
+    assert set(frames) == set(house.picked(third.result))
+    assert set(frames.values()) == {third.result.selection_id}

@@ -1,7 +1,9 @@
 """Predictions of other models in Lightly's folder format, `.lightly/predictions`."""
 
+import math
 from dataclasses import dataclass
 
+from pipeline_project.core.metadata.boxes import Box
 from pipeline_project.core.metadata.lightly_json import load_json, load_object, shown
 from pipeline_project.errors import ConfigError
 
@@ -35,11 +37,13 @@ class Prediction:
         place: of its class in `TaskSchema.classes`.
         score: confidence, 0 to 1; None where the file has none.
         probabilities: of each class; None where the file has none.
+        box: where the object is, in pixels; None where the file does not say.
     """
 
     place: int
     score: float | None
     probabilities: tuple[float, ...] | None
+    box: Box | None = None
 
 
 def parse_tasks(data: bytes, origin: str) -> list[str]:
@@ -116,7 +120,20 @@ def _prediction(each: object, where: str, schema: TaskSchema) -> Prediction:
         place=schema.ids.index(each["category_id"]),
         score=None if score is None else float(score),
         probabilities=_probabilities(each.get("probabilities"), where, schema),
+        box=_box(each.get("bbox"), where),
     )
+
+
+def _box(given: object, where: str) -> Box | None:
+    if given is None:
+        return None
+    if not isinstance(given, list) or len(given) != 4 or not all(map(_is_finite, given)):
+        raise ConfigError(
+            f"Reading {where}: bbox {shown(given)} is no box; expected [x, y, width, height] in "
+            "pixels, from the top left corner."
+        )
+    x, y, width, height = map(float, given)
+    return x, y, width, height
 
 
 def _probabilities(given: object, where: str, schema: TaskSchema) -> tuple[float, ...] | None:
@@ -137,6 +154,11 @@ def _probabilities(given: object, where: str, schema: TaskSchema) -> tuple[float
     if schema.kind == CLASSIFICATION and abs(total - 1) > _OFF_ONE:
         raise ConfigError(f"Reading {where}: probabilities must sum to 1; they sum to {total:g}.")
     return tuple(float(each) for each in given)
+
+
+def _is_finite(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)  # type: ignore[arg-type]  # a number
 
 
 def _is_share(value: object) -> bool:

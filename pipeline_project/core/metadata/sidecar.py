@@ -11,6 +11,7 @@ from pipeline_project.errors import ConfigError
 
 FILE_COLUMN = "file"
 _SHOWN = 3
+_GROUP = re.compile(r"\(\?<(?![=!])")  # a named group as other languages write it
 
 
 def read_csv(data: bytes, origin: str, listed: Collection[str]) -> tuple[MetadataTable, list[str]]:
@@ -75,18 +76,21 @@ def read_csv(data: bytes, origin: str, listed: Collection[str]) -> tuple[Metadat
     return _table(origin, cells), warnings
 
 
-def match_paths(pattern: str, listed: Sequence[str]) -> MetadataTable:
+def match_paths(
+    pattern: str, listed: Sequence[str], field: str = "metadata.path_pattern"
+) -> MetadataTable:
     r"""Take metadata out of paths: each named group of the pattern is a key.
 
     Args:
         pattern: a regular expression with named groups, `(?P<camera>cam\d+)/`, searched in
             each path below the source.
         listed: names of the files of this run.
+        field: the setting that holds it, for messages.
 
     Raises:
         ConfigError: see `compiled`; or it matches none of the files.
     """
-    regex = compiled(pattern)
+    regex = compiled(pattern, field)
     cells: dict[str, dict[str, str]] = {name: {} for name in regex.groupindex}
     matched = False
     for file in listed:
@@ -96,28 +100,28 @@ def match_paths(pattern: str, listed: Sequence[str]) -> MetadataTable:
             cells[name][file] = text or ""
     if listed and not matched:
         raise ConfigError(
-            f"Searching metadata.path_pattern {pattern!r} in the {len(listed)} paths of this run: "
+            f"Searching {field} {pattern!r} in the {len(listed)} paths of this run: "
             f"it matches none of them. They look like {_some(listed)}."
         )
-    return _table(f"metadata.path_pattern {pattern!r}", cells)
+    return _table(f"{field} {pattern!r}", cells)
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern with named groups.
+def compiled(pattern: str, field: str = "metadata.path_pattern") -> re.Pattern[str]:
+    """Compile a pattern with named groups, `(?P<name>...)` or `(?<name>...)`.
 
     Raises:
         ConfigError: it is no regular expression, or names no group.
     """
     try:
-        regex = re.compile(pattern)
+        regex = re.compile(_GROUP.sub("(?P<", pattern))
     except re.error as error:
         raise ConfigError(
-            f"Reading metadata.path_pattern {pattern!r}: no regular expression, {error}."
+            f"Reading {field} {pattern!r}: no regular expression, {error}."
         ) from error
     if not regex.groupindex:
         raise ConfigError(
-            f"Reading metadata.path_pattern {pattern!r}: it names no group. Write what becomes a "
-            "key as (?P<name>...)."
+            f"Reading {field} {pattern!r}: it names no group. Write what becomes a key as "
+            "(?P<name>...)."
         )
     return regex
 

@@ -19,16 +19,22 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic.alias_generators import to_camel, to_snake
 
+from pipeline_project.core.metadata.boxes import Box, tiles
+from pipeline_project.core.metadata.sidecar import compiled
+from pipeline_project.core.selection.docker_options import translate
 from pipeline_project.core.selection.fit import INPUT_FIELDS, STRATEGY_FIELDS, misfits
 from pipeline_project.errors import ConfigError
 
 DEFAULT_PROPORTION = 0.1
 DEFAULT_MAX_SAMPLES = 500
 _NAME = r"^[a-zA-Z0-9_+=,.@:\/-]*$"  # what Lightly allows as the name of a task or score
+_FORMER = {"DIVERSIFY": "DIVERSITY"}
+_RULE = ["input", "strategy"]
 _RATIO_SLACK = 1e-6  # 0.1 + 0.2 + 0.7 is not 1.0 in floating point
 
 InputType = Literal["EMBEDDINGS", "SCORES", "METADATA", "PREDICTIONS", "RANDOM"]
@@ -153,7 +159,12 @@ class TilingTask(_Part):
     name: str = Field(min_length=1)
     num_rows: Int = Field(ge=1)
     num_cols: Int = Field(ge=1)
-    overlap: Float | None = Field(None, ge=0)
+    overlap: Float | None = Field(None, ge=0, le=1)
+
+    @property
+    def boxes(self) -> list[Box]:
+        """Its parts, as shares of a picture."""
+        return tiles(self.num_rows, self.num_cols, self.overlap or 0.0)
 
 
 class CropTask(_Part):
@@ -161,7 +172,14 @@ class CropTask(_Part):
 
     type: Literal["CROP"]
     name: str = Field(min_length=1)
-    bboxs: list[Annotated[list[Annotated[Float, Field(ge=0, le=1)]], Field(min_length=4)]]
+    bboxs: list[
+        Annotated[list[Annotated[Float, Field(ge=0, le=1)]], Field(min_length=4, max_length=4)]
+    ] = Field(min_length=1)
+
+    @property
+    def boxes(self) -> list[Box]:
+        """Its parts, as shares of a picture."""
+        return [(x, y, width, height) for x, y, width, height in self.bboxs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +217,7 @@ class SelectionConfig(_Part):
     lightly_path_regex: str | None = Field(None, min_length=1)
     auto_tasks: list[Annotated[TilingTask | CropTask, Field(discriminator="type")]] | None = None
     _verbatim: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _translated: tuple[str, ...] = PrivateAttr(default=())
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
@@ -209,6 +228,33 @@ class SelectionConfig(_Part):
         if self.n_samples is not None and self.proportion_samples is not None:
             raise ValueError("set n_samples or proportion_samples, not both")
         return self
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Self:
+        names = [task.name for task in self.auto_tasks or ()]
+        if len(set(names)) < len(names):
+            raise ValueError(f"auto_tasks must have different names; seen {names}")
+        return self
+
+    @field_validator("lightly_path_regex")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                compiled(pattern, "lightly_path_regex")
+            except ConfigError as error:
+                raise ValueError(str(error).partition(": ")[2].rstrip(".")) from error
+        return pattern
+
+    @property
+    def automatic(self) -> dict[str, list[Box]]:
+        """The boxes of each of `auto_tasks`, as shares of a picture."""
+        return {task.name: task.boxes for task in self.auto_tasks or ()}
+
+    @property
+    def translated(self) -> tuple[str, ...]:
+        """What was said otherwise in old options, one line each."""
+        return self._translated
 
     @property
     def verbatim(self) -> dict[str, Any]:
@@ -262,16 +308,40 @@ class SelectionConfig(_Part):
 def parse_selection_config(raw: dict[str, Any]) -> SelectionConfig:
     """Read a `selection_config`; an empty one means the 10 % most diverse, 1 to 500.
 
+    Options of Lightly's Docker container up to 2.6 are translated; `translated` says how.
+
     Raises:
         ConfigError: names each wrong field, the value seen, and what is allowed.
     """
+    today, messages = _today(raw)
     try:
-        config = SelectionConfig.model_validate(raw)
+        config = SelectionConfig.model_validate(today)
     except ValidationError as error:
         problems = "; ".join(_problem(dict(each)) for each in error.errors())
         raise ConfigError(f"Reading the selection configuration: {problems}.") from error
     config._verbatim = dict(raw)
+    config._translated = messages
     return config
+
+
+def _today(raw: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Old options in today's words, and what was done to them; others stay as they are."""
+    old = translate(raw)
+    if not old.messages:
+        return raw, ()
+    today = {to_snake(name) for name in old.worker_config}
+    both = sorted(today & set(SelectionConfig.model_fields))
+    if old.selection_config and both:
+        raise ConfigError(
+            "Reading the selection configuration: it has options of Lightly's Docker container up "
+            f"to 2.6, and {', '.join(both)}. Keep one of both."
+        )
+    if old.dataset_name is not None:
+        raise ConfigError(
+            f"Reading the selection configuration: datapool.name {old.dataset_name!r} is not said "
+            f"here but by `dataset: {old.dataset_name}` in pipeline.yaml, or --dataset."
+        )
+    return {**old.worker_config, **old.selection_config}, tuple(old.messages)
 
 
 def _problem(error: dict[str, Any]) -> str:
@@ -284,6 +354,10 @@ def _problem(error: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         known = _fields_at(place[:-1])
         message = "there is no such field" + (f"; allowed: {', '.join(known)}" if known else "")
+        if known == _RULE and place[-1] in _fields_at([*place[:-1], "strategy"]):
+            message += f"; {place[-1]} belongs into strategy"
+    elif place[-1:] == ["type"] and error["input"] in _FORMER:
+        message = f"{error['input']} is called {_FORMER[error['input']]} since version 4"
     elif error["type"] == "missing":
         return f"{where}: missing"
     if error["type"] == "value_error" and isinstance(error["input"], dict):
@@ -298,7 +372,7 @@ def _fields_at(place: list[str]) -> list[str]:
     if place[-1] == "target_range":
         return [*TargetRange.model_fields]
     if place[0] == "strategies" and len(place) == 2:
-        return ["input", "strategy"]
+        return _RULE
     if place[-1] == "input":
         return ["type", *dict.fromkeys(name for each in INPUT_FIELDS.values() for name in each)]
     if place[-1] == "strategy":

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline_project.errors import ConfigError
 
 _OFF = -1
-_METHODS = ("coreset", "random")
+_METHODS = ("coreset", "random", "coral")
 # What the container did anyway since 2.7, or does no more: the option and why it goes.
 _DROPPED = {
     "enable_corruptness_check": "the worker always checks",
@@ -77,12 +77,13 @@ def translate(options: Mapping[str, Any]) -> Translation:
 def _selection(left: dict[str, Any], messages: list[str]) -> dict[str, Any]:
     method = left.pop("method", None)
     stopping = left.pop("stopping_condition", None)
-    if method is None and stopping is None:
+    task = _object_task(left, messages)
+    if method is None and stopping is None and task is None:
         return {}
     method = "coreset" if method is None else method
     if method not in _METHODS:
         raise ConfigError(
-            f"Translating the old option method: seen {method!r}; allowed: coreset, random."
+            f"Translating the old option method: seen {method!r}; allowed: coreset, random, coral."
         )
     if stopping is None:
         stopping = {}
@@ -93,8 +94,9 @@ def _selection(left: dict[str, Any], messages: list[str]) -> dict[str, Any]:
         )
     selection = _amount(stopping.get("n_samples"), messages)
     distance = _number("stopping_condition.min_distance", stopping.get("min_distance"))
-    strategy: dict[str, Any] = {"type": "DIVERSITY" if method == "coreset" else "WEIGHTS"}
-    source = {"type": "EMBEDDINGS" if method == "coreset" else "RANDOM"}
+    scored = _scores(left, method)
+    strategy: dict[str, Any] = {"type": "WEIGHTS" if method == "random" else "DIVERSITY"}
+    source = {"type": "RANDOM" if method == "random" else "EMBEDDINGS"}
     if distance is not None:
         if method == "random":
             raise ConfigError(
@@ -106,9 +108,53 @@ def _selection(left: dict[str, Any], messages: list[str]) -> dict[str, Any]:
             "stopping_condition.min_distance is now stopping_condition_minimum_distance of "
             "DIVERSITY."
         )
+    if task is not None and source["type"] == "EMBEDDINGS":
+        source["task"] = task
+        messages.append(f"object_level.task_name is now the task {task!r} of EMBEDDINGS.")
     selection["strategies"] = [{"input": source, "strategy": strategy}]
     messages.append(f"method {method} is now the strategy {strategy['type']} on {source['type']}.")
+    if scored is not None:
+        selection["strategies"].append({"input": scored, "strategy": {"type": "WEIGHTS"}})
+        messages.append(
+            f"active_learning is now the strategy WEIGHTS on SCORES {scored['score']} of task "
+            f"{scored['task']!r}."
+        )
     return selection
+
+
+def _scores(left: dict[str, Any], method: str) -> dict[str, Any] | None:
+    """The scores that method coral weighs by, besides diversity."""
+    given = left.pop("active_learning", None)
+    if method != "coral":
+        if given is not None and given.get("task_name"):
+            raise ConfigError(
+                f"Translating the old option active_learning: method {method} looks at no scores. "
+                "Leave it out, or set method to coral."
+            )
+        return None
+    if not _is_mapping(given) or not (given.get("task_name") and given.get("score_name")):
+        raise ConfigError(
+            f"Translating the old option active_learning: seen {given!r}; method coral needs its "
+            "task_name and score_name."
+        )
+    return {"type": "SCORES", "task": given["task_name"], "score": given["score_name"]}
+
+
+def _object_task(left: dict[str, Any], messages: list[str]) -> str | None:
+    given = left.pop("object_level", None)
+    if given is None:
+        return None
+    if not _is_mapping(given) or set(given) - {"task_name", "crop_dataset_name", "padding"}:
+        raise ConfigError(
+            f"Translating the old option object_level: seen {given!r}; allowed: task_name, "
+            "crop_dataset_name, padding."
+        )
+    messages += [
+        f"object_level.{name}={given[name]!r} was left out: a selection_config has no such field."
+        for name in ("crop_dataset_name", "padding")
+        if given.get(name)
+    ]
+    return None if not given.get("task_name") else str(given["task_name"])
 
 
 def _amount(value: Any, messages: list[str]) -> dict[str, Any]:

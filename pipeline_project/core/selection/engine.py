@@ -71,12 +71,6 @@ def run_selection(
         ConfigError: the pool lacks what a rule looks at, or holds what cannot be compared.
     """
     rows = rows_of(pool)
-    for name in ("auto_tasks", "lightly_path_regex"):
-        if getattr(config, name):
-            raise ConfigError(
-                f"Selecting: {name} is for the Lightly service alone. Take it out, and give the "
-                "predictions or metadata that it stands for."
-            )
     before = _row_numbers(pool.preselected, rows, "preselected")
     earlier = set(before)
     forced = [r for r in _row_numbers(pool.forced, rows, "forced") if r not in earlier]

@@ -221,8 +221,13 @@ def _of_objects(rule: SelectionRule, ground: Ground) -> Rule:
     """DIVERSITY, SIMILARITY or TYPICALITY of the objects that rows hold."""
     strategy, task = rule.strategy, str(rule.input.task)
     found = _objects(rule, ground)
-    vectors = unit_rows(found.vectors, f"object embeddings of {task}")
-    parts = [np.flatnonzero(found.row == row).tolist() for row in range(len(ground.rows))]
+    vectors = np.empty((0, 1), np.float32)
+    if len(found.vectors):
+        vectors = unit_rows(found.vectors, f"object embeddings of {task}")
+    order = np.argsort(found.row, kind="stable")
+    count = np.bincount(found.row, minlength=len(ground.rows))
+    parts = [part.tolist() for part in np.split(order, np.cumsum(count)[:-1])]
+    beyond = None if len(vectors) else "a choice among rows without objects"
     if strategy.type == "DIVERSITY":
         least = strategy.stopping_condition_minimum_distance or 0.0
         return Rule(
@@ -230,24 +235,26 @@ def _of_objects(rule: SelectionRule, ground: Ground) -> Rule:
             objective=lambda: ObjectDiversity(
                 vectors, found.row, len(ground.rows), strategy.power, least
             ),
-            describe=lambda row: "",
+            describe=lambda row: f"{rule.words}: {count[row]} objects",
             add_to_mundig=lambda selection, known: selection.add_subpart_diversifying_strategy(
                 vectors,
                 [parts[row] for row in known.tolist()],
                 strategy.power,
                 stopping_condition_minimum_distance=least or None,
             ),
+            beyond_mundig=beyond,
         )
     values = np.zeros(len(parts))
     added = np.zeros(len(parts))
-    if strategy.type == "SIMILARITY":
+    if not len(vectors):
+        pass  # every row is worth 0
+    elif strategy.type == "SIMILARITY":
         likeness = similarity(vectors, _queries(rule, ground, vectors.shape[1]))
         np.maximum.at(values, found.row, likeness)
         np.add.at(added, found.row, likeness)
     else:
         few = strategy.num_nearest_neighbors or DEFAULT_NEIGHBOURS
         np.add.at(added, found.row, typicality(vectors, few))
-        count = np.bincount(found.row, minlength=len(parts))
         values = added / np.maximum(1, count)
     return _valued(rule, values, added)
 
@@ -258,8 +265,9 @@ def _objects(rule: SelectionRule, ground: Ground) -> ObjectEmbeddings:
     task = str(rule.input.task)
     if task not in known:
         raise ConfigError(
-            f"Selecting: input.task: there are no object embeddings of {task!r}; known: "
-            f"{', '.join(sorted(known)) or 'none'}."
+            f"Selecting: input.task: there are no embeddings of the objects of {task!r}; known: "
+            f"{', '.join(sorted(known)) or 'none'}. `pipeline curate` makes them; "
+            "`pipeline select` has vectors of whole rows alone."
         )
     found = known[task]
     row = np.asarray(found.row, np.intp)

@@ -35,12 +35,17 @@ def test_objects_have_scores_and_need_no_probabilities():
         {"category_id": 5, "bbox": [0, 0, 1, 1], "score": 1, "probabilities": [0.9, 0.9]},
         kind="object-detection",
     )
-    assert found == (Prediction(0, 0.5, None), Prediction(1, 1.0, (0.9, 0.9)))
+    assert found == (
+        Prediction(0, 0.5, None, (0, 0, 3, 4)),
+        Prediction(1, 1.0, (0.9, 0.9), (0, 0, 1, 1)),
+    )
 
 
 @pytest.mark.parametrize(
     ("prediction", "said"),
     [
+        ({"category_id": 5, "bbox": [0, 0, 1]}, r"bbox \[0, 0, 1\] is no box"),
+        ({"category_id": 5, "bbox": [0, 0, 1, True]}, "is no box"),
         ({"category_id": 5, "probabilities": [1.0]}, "2 probabilities are needed"),
         ({"category_id": 5, "probabilities": [0.2, 0.2]}, "must sum to 1; they sum to 0.4"),
         ({"category_id": 5, "probabilities": [1.2, -0.2]}, "numbers from 0 to 1"),

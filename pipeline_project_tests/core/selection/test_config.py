@@ -224,6 +224,70 @@ def test_what_the_service_needs_and_we_do_not_is_asked_for_when_it_is_written_fo
         parse_selection_config(like).wire()
 
 
+def test_old_options_are_read_as_what_they_are_now():
+    old = {
+        "method": "coreset",
+        "stopping_condition": {"n_samples": 0.1, "min_distance": 0.2},
+        "object_level": {"task_name": "cars"},
+        "enable_corruptness_check": True,
+    }
+    config = parse_selection_config(old)
+    assert config.verbatim == old
+    assert config.wire() == {
+        "proportionSamples": 0.1,
+        "strategies": [
+            {
+                "input": {"type": "EMBEDDINGS", "task": "cars"},
+                "strategy": {"type": "DIVERSITY", "stopping_condition_minimum_distance": 0.2},
+            }
+        ],
+    }
+    assert len(config.translated) == 5
+    assert parse_selection_config({"n_samples": 1}).translated == ()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"nSamples": 5}, "and n_samples. Keep one of both"),
+        ({"datapool": {"name": "cats"}}, "by `dataset: cats` in pipeline.yaml"),
+        ({"object_level": {"task": "cars"}}, "allowed: task_name, crop_dataset_name, padding"),
+    ],
+)
+def test_old_options_that_cannot_be_meant_are_refused(more, words):
+    with pytest.raises(ConfigError, match=words):
+        parse_selection_config({"method": "coreset", **more})
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        ({"type": "TILING", "name": "t", "num_rows": 0, "num_cols": 1}, "num_rows"),
+        ({"type": "TILING", "name": "t", "num_rows": 1, "num_cols": 1, "overlap": 2}, "overlap"),
+        ({"type": "CROP", "name": "t", "bboxs": [[0, 0, 1]]}, "bboxs.0"),
+        ({"type": "CROP", "name": "t", "bboxs": []}, "bboxs"),
+        ({"type": "MOSAIC", "name": "t"}, "TILING"),
+    ],
+)
+def test_a_wrong_automatic_task_is_named(task, words):
+    with pytest.raises(ConfigError, match=f"auto_tasks.0.*{words}"):
+        parse_selection_config({"n_samples": 1, "auto_tasks": [task]})
+
+
+def test_automatic_tasks_have_names_of_their_own():
+    tile = {"type": "TILING", "name": "t", "num_rows": 1, "num_cols": 2}
+    with pytest.raises(ConfigError, match="auto_tasks must have different names"):
+        parse_selection_config({"n_samples": 1, "auto_tasks": [tile, tile]})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"), [("a(", "no regular expression"), ("a", "names no group")]
+)
+def test_a_path_regex_must_name_what_becomes_a_key(pattern, words):
+    with pytest.raises(ConfigError, match=f"lightly_path_regex: {words}|names no group"):
+        parse_selection_config({"n_samples": 1, "lightly_path_regex": pattern})
+
+
 def test_what_a_pool_must_hold_is_known():
     raw = {"n_samples": 1, "strategies": []}
     for what, how in [

@@ -361,7 +361,7 @@ HELD = SelectionPool(
         (rule({**SOURCE, "name": "CATEGORY_COUNT"}, "WEIGHTS"), "no counts"),
         (rule({"type": "SCORES", "task": "t", "score": "x"}, "WEIGHTS"), "'x'; known: entropy"),
         (DIVERSITY, "looks at EMBEDDINGS, and the pool has none"),
-        (rule({**EMBEDDINGS, "task": "t"}, "DIVERSITY"), "no object embeddings of 't'"),
+        (rule({**EMBEDDINGS, "task": "t"}, "DIVERSITY"), "no embeddings of the objects of 't'"),
     ],
 )
 def test_what_the_pool_lacks_is_named_with_what_it_has(wrong, words):
@@ -401,17 +401,24 @@ def test_a_pool_that_does_not_fit_together_is_refused(parts, words):
         select(SelectionPool(embeddings=np.eye(2), **parts), 1, *rules)
 
 
-@pytest.mark.parametrize(
-    "only_there",
-    [
-        {"lightly_path_regex": "a"},
-        {"auto_tasks": [{"type": "TILING", "name": "t", "num_rows": 1, "num_cols": 2}]},
-    ],
-)
-def test_what_only_the_lightly_service_does_is_refused(only_there):
-    config = parse_selection_config({"n_samples": 1, **only_there})
-    with pytest.raises(ConfigError, match=next(iter(only_there))):
+def test_objects_that_nobody_embedded_are_asked_for():
+    config = parse_selection_config(
+        {
+            "n_samples": 1,
+            "strategies": [rule({**EMBEDDINGS, "task": "t"}, "DIVERSITY")],
+            "auto_tasks": [{"type": "TILING", "name": "t", "num_rows": 1, "num_cols": 2}],
+        }
+    )
+    with pytest.raises(ConfigError, match="no embeddings of the objects of 't'; known: none"):
         run_selection(SelectionPool(embeddings=np.eye(2)), config)
+
+
+@pytest.mark.parametrize("kind", ["DIVERSITY", "TYPICALITY"])
+def test_rows_that_hold_no_object_at_all_are_picked_in_their_order(kind):
+    nothing = ObjectEmbeddings(np.empty((0, 4)), np.empty(0, int))
+    pool = SelectionPool(embeddings=np.eye(3), objects={"t": nothing})
+    result = select(pool, 2, rule({**EMBEDDINGS, "task": "t"}, kind))
+    assert result.indices.tolist() == [0, 1]
 
 
 def test_too_little_memory_is_refused_with_what_is_needed():
