@@ -41,8 +41,15 @@ def datum_key(
     Returns:
         64 hex digits.
     """
-    parts = [input_sha256, stage, stage_version, canonical_json(dict(params)), model_sha256]
-    return hashlib.sha256("\n".join(parts).encode("ascii")).hexdigest()
+    suffix = datum_key_suffix(stage, stage_version, params, model_sha256)
+    return hashlib.sha256((input_sha256 + suffix).encode("ascii")).hexdigest()
+
+
+def datum_key_suffix(
+    stage: str, stage_version: str, params: Mapping[str, Any], model_sha256: str = ""
+) -> str:
+    """All of a datum key's text but the input, for whoever names very many data of one stage."""
+    return "\n".join(["", stage, stage_version, canonical_json(dict(params)), model_sha256])
 
 
 def set_key(

@@ -22,6 +22,7 @@ class Checkpoints:
         run_id: named in the commits.
         interval_s: finished work is committed at least this often.
         clock: monotonic seconds.
+        settings: of the run, kept with its commits.
     """
 
     def __init__(
@@ -31,10 +32,12 @@ class Checkpoints:
         run_id: str,
         interval_s: float,
         clock: Callable[[], float] = time.monotonic,
+        settings: bytes = b"",
     ) -> None:
         self._lake = lake
         self._run_id = run_id
         self._interval_s = interval_s
+        self._settings = settings
         self._clock = clock
         self._committed_at = clock()
         self._waiting = Rows()
@@ -77,7 +80,7 @@ class Checkpoints:
     def _flush(self) -> None:
         for table, rows in self._waiting.by_table.values():
             if rows and self._writer is None:
-                self._writer = self._lake.begin(run_id=self._run_id)
+                self._writer = self._lake.begin(run_id=self._run_id, settings=self._settings)
             if rows and self._writer is not None:
                 self._writer.append(table, rows)
         self._waiting = Rows()

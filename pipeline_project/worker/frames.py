@@ -22,7 +22,14 @@ from pipeline_project.core.quality.picture import Picture
 from pipeline_project.core.records import Frame, Pixels, frame_id
 from pipeline_project.errors import MediaError, MediaTooSmall, MediaUnreadable
 from pipeline_project.worker.identify import Fetch, KnownMedia, check_unchanged
-from pipeline_project.worker.ledger import Row, Rows, datum_row, frame_datum_rows, reject_row
+from pipeline_project.worker.ledger import (
+    Row,
+    Rows,
+    datum_row,
+    file_row,
+    frame_datum_rows,
+    reject_row,
+)
 from pipeline_project.worker.stages import (
     FRAME_STAGES,
     THUMBNAIL_HEIGHT_PX,
@@ -57,7 +64,12 @@ class FrameProgress:
     frames: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     finished: bool = False
-    failed: bool = False
+    error: MediaError | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the file could not be looked at to its end."""
+        return self.error is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,13 +235,14 @@ class FrameStages:
             )
             end.rows.add(TABLES["rejects"], row)
         end.rows.add(TABLES["datums"], *frame_datum_rows(self.stages, kind, made, self.run_id))
+        end.rows.add(TABLES["datums"], file_row(self.stages, kind, task.media.sha256, self.run_id))
         return end
 
     def _failure(
         self, task: FrameTask, error: MediaError, spent: dict[str, float]
     ) -> FrameProgress:
         """Remember that these bytes cannot be used; not so where they could not be read."""
-        end = FrameProgress(task, seconds=spent, finished=True, failed=True)
+        end = FrameProgress(task, seconds=spent, finished=True, error=error)
         stage = task.first_missing
         key = "" if isinstance(error, MediaUnreadable) else getattr(task.keys, stage)
         reject = self._reject(task, key, type(error).__name__, str(error), damaged=False)

@@ -9,66 +9,38 @@ it is looked at again for its size and time before anything of it is recorded, h
 frame stages, and counts as unreadable when they changed.
 """
 
-import hashlib
 import json
-import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline_project.adapters.engine.base import Engine
 from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.adapters.media.base import MediaReader
 from pipeline_project.core.records import MediaInfo, MediaRef
-from pipeline_project.errors import MediaError, MediaUnreadable
+from pipeline_project.worker.known import (
+    INFO,
+    MediaList,
+    Recollection,
+    first_places,
+    read_done,
+    read_infos,
+    recollect,
+)
+from pipeline_project.worker.known import KnownMedia as KnownMedia
 from pipeline_project.worker.ledger import Rows, datum_row, read_states, reject_row
+from pipeline_project.worker.listing import Listing
 from pipeline_project.worker.progress import Progress
-from pipeline_project.worker.stages import probe_key
-
-_CHUNK_BYTES = 1 << 20
-
-
-class Fetch(Protocol):
-    """Gives an object's bytes as a local file."""
-
-    def __call__(self, uri: str) -> AbstractContextManager[Path]:
-        """Hold the file for the time of the `with` block."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class KnownMedia:
-    """One distinct contents of the listing, under its first name.
-
-    `ref` has the size and fingerprint that the file had when it was hashed.
-    """
-
-    sha256: str
-    ref: MediaRef
-    info: MediaInfo
-
-
-@dataclass(slots=True)
-class Identified:
-    """What a listing turned out to hold.
-
-    Attributes:
-        media: distinct usable contents, in the order of the listing.
-        listed: files listed.
-        hashed: files whose bytes were read now.
-        files: contents, usable or not -> the listed files that hold them.
-        failed: files that could not be read, or are no media.
-    """
-
-    media: list[KnownMedia] = field(default_factory=list)
-    listed: int = 0
-    hashed: int = 0
-    files: dict[str, list[MediaRef]] = field(default_factory=dict)
-    failed: int = 0
+from pipeline_project.worker.stages import Stages, probe_key
+from pipeline_project.worker.visiting import Fetch as Fetch
+from pipeline_project.worker.visiting import Visit, visit
+from pipeline_project.worker.visiting import check_unchanged as check_unchanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +51,54 @@ class Recalled:
     info: MediaInfo | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Visit:
-    """What one look at a file brought; without a hash its bytes could not be read."""
+@dataclass(slots=True)
+class Identified:
+    """What a listing turned out to hold.
 
-    ref: MediaRef
-    sha256: str = ""
-    info: MediaInfo | None = None
-    error: MediaError | None = None
+    Attributes:
+        listing: the files.
+        media: distinct usable contents, in the order of the listing.
+        sha256: of each listed file; null where it could not be read.
+        complete: for each of `media`, whether all is done with it by the plan of this run.
+        visits: files that were looked at now, by their place in the listing.
+        memory: what was known before.
+        failed: files that could not be read, or are no media.
+    """
+
+    listing: Listing
+    media: MediaList
+    sha256: pa.Array
+    complete: npt.NDArray[np.bool_]
+    visits: dict[int, Visit]
+    memory: Recollection
+    failed: int
+
+    @property
+    def listed(self) -> int:
+        """How many files there are."""
+        return len(self.listing)
+
+    @property
+    def hashed(self) -> int:
+        """How many files' bytes were read now."""
+        return sum(bool(visit.sha256) for visit in self.visits.values())
+
+    @property
+    def copies(self) -> int:
+        """How many files hold the same bytes as another one before them."""
+        readable = len(self.sha256) - int(self.sha256.null_count)
+        return readable - len(first_places(self.sha256))
+
+    def files(self, hashes: Collection[str]) -> dict[str, list[MediaRef]]:
+        """The listed files that hold these contents, in order, by hash."""
+        found: dict[str, list[MediaRef]] = {}
+        mask = pc.is_in(self.sha256, value_set=pa.array(sorted(hashes), pa.string()))
+        mask = pc.and_(mask, pc.is_valid(self.sha256))
+        for place in np.flatnonzero(mask.to_numpy(zero_copy_only=False)).tolist():
+            visit = self.visits.get(place)
+            ref = visit.ref if visit is not None else self.listing[place]
+            found.setdefault(self.sha256[place].as_py(), []).append(ref)
+        return found
 
 
 def identify(
@@ -100,6 +112,9 @@ def identify(
     take: Callable[[Rows], None],
     run_id: str,
     rehash: bool = False,
+    stages: Stages | None = None,
+    retry_failed: bool = False,
+    keep_old: bool = False,
 ) -> Identified:
     """Find the contents behind a listing.
 
@@ -113,142 +128,134 @@ def identify(
         take: given each file's rows as soon as it was read.
         run_id: named in the rows.
         rehash: read every file again, whatever its size and fingerprint say.
+        stages: under which files are to be done; those that are done need no closer look.
+        retry_failed: read the headers again of what was no media before.
+        keep_old: what other code said of a file's headers is good enough.
     """
-    listing = list(refs)
-    recalled = {} if rehash else recall(lake, listing)
-    visits: dict[str, _Visit] = {}
-    unread: list[MediaRef] = []
-    for ref in listing:
-        if (before := recalled.get(ref.uri)) is not None:
-            visits[ref.uri] = _Visit(ref, before.sha256, before.info)
-        else:
-            unread.append(ref)
+    listing = Listing.of(refs)
+    memory = recollect(lake, listing)
+    nothing = pa.nulls(len(listing), pa.string())
+    sha256 = nothing if rehash else memory.sha256
+    done = _done(lake, stages)
+    sha256 = _without_unprobed(lake, sha256, done, retry_failed=retry_failed, keep_old=keep_old)
+    unread = np.flatnonzero(sha256.is_null().to_numpy(zero_copy_only=False)).tolist()
 
-    def visit(ref: MediaRef) -> Iterator[_Visit]:
-        yield _visit(ref, fetch, reader)
+    def look(place: int) -> Iterator[Visit]:
+        yield visit(place, listing[place], fetch, reader)
 
+    visits: dict[int, Visit] = {}
     recorded: set[str] = set()
-    for number, seen in enumerate(engine.flat_map(visit, unread), start=1):
-        visits[seen.ref.uri] = seen
+    for number, seen in enumerate(engine.flat_map(look, unread), start=1):
+        visits[seen.place] = seen
         take(_rows(seen, run_id, new_contents=seen.sha256 not in recorded))
         recorded.add(seen.sha256)
         progress.update("identify", number, len(unread), "files", seen.ref.name)
-    return _gather(listing, visits, {ref.uri for ref in unread})
+    return _gather(lake, listing, memory, sha256, visits, done)
 
 
-def recall(lake: Lake, listing: Sequence[MediaRef]) -> dict[str, Recalled]:
+def recall(lake: Lake, refs: Sequence[MediaRef]) -> dict[str, Recalled]:
     """Find what is known of listed files without reading any of them.
 
     Returns:
         Address -> what it holds. Files that are new, or have another size or fingerprint than
         when they were read, are left out, and so are those that other code has probed.
     """
-    known = _known_hashes(lake, listing)
-    infos = _known_infos(lake, set(known.values()))
-    states = read_states(lake, {probe_key(sha256) for sha256 in known.values()})
-    found = ((ref.uri, known.get(_cache_key(ref), "")) for ref in listing)
-    return {
-        uri: Recalled(sha256, infos.get(sha256))
-        for uri, sha256 in found
-        if sha256 and probe_key(sha256) in states
-    }
+    listing = Listing.of(refs)
+    memory = recollect(lake, listing)
+    sha256 = _without_unprobed(lake, memory.sha256, pa.array([], pa.string()))
+    rows = read_infos(lake, sha256).to_pylist()
+    infos = {row.pop("sha256"): MediaInfo(**row) for row in rows}
+    found = zip(listing.table["uri"].to_pylist(), sha256.to_pylist(), strict=True)
+    return {uri: Recalled(known, infos.get(known)) for uri, known in found if known is not None}
 
 
-def _gather(listing: list[MediaRef], visits: dict[str, _Visit], fresh: set[str]) -> Identified:
-    """Bring what was seen into the order of the listing."""
-    result = Identified(listed=len(listing))
-    for ref in listing:
-        seen = visits[ref.uri]
-        result.hashed += bool(seen.sha256) and ref.uri in fresh
-        if seen.info is None:
-            result.failed += 1
-        elif seen.sha256 not in result.files:
-            result.media.append(KnownMedia(seen.sha256, seen.ref, seen.info))
-        if seen.sha256:
-            result.files.setdefault(seen.sha256, []).append(seen.ref)
-    return result
+def _done(lake: Lake, stages: Stages | None) -> pa.Array:
+    if stages is None:
+        return pa.array([], pa.string())
+    return read_done(lake, {stages.plan("image"), stages.plan("video")})
 
 
-def _visit(ref: MediaRef, fetch: Fetch, reader: MediaReader) -> _Visit:
-    info: MediaInfo | None = None
-    wrong: MediaError | None = None
-    try:
-        with fetch(ref.uri) as path:
-            ref = _as_found(ref, path)
-            sha256 = _hash_file(path)
-            try:
-                with reader.open(path) as media:
-                    info = media.info
-            except MediaUnreadable:
-                raise
-            except MediaError as error:
-                wrong = error
-            check_unchanged(ref, path)
-    except MediaUnreadable as error:
-        return _Visit(ref, error=error)
-    return _Visit(ref, sha256, info, wrong)
+def _without_unprobed(
+    lake: Lake,
+    sha256: pa.Array,
+    done: pa.Array,
+    *,
+    retry_failed: bool = False,
+    keep_old: bool = False,
+) -> pa.Array:
+    """Forget contents whose headers no code of this version has read."""
+    doubtful = pc.and_(pc.is_valid(sha256), pc.invert(pc.is_in(sha256, value_set=done)))
+    hashes = pc.unique(sha256.filter(doubtful)).to_pylist()
+    if not hashes:
+        return sha256
+    keys = {probe_key(each): each for each in hashes}
+    states = {keys[key]: state for key, state in read_states(lake, keys).items()}
+    if keep_old:
+        old = read_infos(lake, pa.array(hashes, pa.string()))["sha256"].to_pylist()
+        states = dict.fromkeys(set(hashes) & set(old), "done") | states
+    known = [
+        each
+        for each in hashes
+        if states.get(each) == "done" or (each in states and not retry_failed)
+    ]
+    keep = pc.or_(pc.invert(doubtful), pc.is_in(sha256, value_set=pa.array(known, pa.string())))
+    return pc.if_else(keep, sha256, pa.scalar(None, pa.string()))
 
 
-def check_unchanged(ref: MediaRef, path: Path) -> None:
-    """Make sure that a file is still the one that was hashed.
-
-    Args:
-        ref: with the size and fingerprint of the hashed file.
-        path: where its bytes are now.
-
-    Raises:
-        MediaUnreadable: it was replaced, written to, or is gone.
-    """
-    now = _as_found(ref, path)
-    if now != ref:
-        raise MediaUnreadable(
-            f"Reading {path}: it changed meanwhile, from {ref.size_bytes} to {now.size_bytes} "
-            "bytes or in its time of change. Run again when nothing writes to it any more."
-        )
-
-
-def _as_found(ref: MediaRef, path: Path) -> MediaRef:
-    """Give the entry the file's size and time of now, which the listing may have seen long ago.
-
-    What a source copied to this machine has no time of its own: nobody else writes to it.
-    """
-    if not ref.uri.startswith("file:"):
-        return ref
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise MediaUnreadable(
-            f"Reading {path}: {error.strerror}. Was it moved or deleted while it was read? "
-            "Check that it is there and may be read, and run again."
-        ) from error
-    return replace(ref, size_bytes=found.st_size, fingerprint=str(found.st_mtime_ns))
-
-
-def _hash_file(path: Path) -> str:
-    try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):
-            raise MediaUnreadable(
-                f"Reading {path}: it is {_kind(mode)}, not a file. Leave it out with --include."
-            )
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
-    except OSError as error:
-        raise MediaUnreadable(
-            f"Reading {path}: {error.strerror}. Check that it exists and may be read."
-        ) from error
-    return digest.hexdigest()
+def _gather(
+    lake: Lake,
+    listing: Listing,
+    memory: Recollection,
+    sha256: pa.Array,
+    visits: dict[int, Visit],
+    done: pa.Array,
+) -> Identified:
+    """Bring what was known and what was seen into the order of the listing."""
+    infos = read_infos(lake, sha256)
+    fresh = {visit.sha256: visit.info for visit in visits.values() if visit.info is not None}
+    if fresh:
+        rows = [
+            {"sha256": each, **{name: getattr(info, name) for name in INFO}}
+            for each, info in fresh.items()
+        ]
+        # First, so that what was seen now counts.
+        infos = pa.concat_tables([pa.Table.from_pylist(rows, schema=infos.schema), infos])
+    sha256 = _with_visits(sha256, visits)
+    at = pc.index_in(sha256, value_set=infos["sha256"].combine_chunks())
+    at = pc.if_else(pc.is_valid(sha256), at, pa.scalar(None, pa.int32()))
+    usable = pc.is_valid(at).to_numpy(zero_copy_only=False)
+    broken = {visit.sha256 for visit in visits.values() if visit.sha256 and visit.info is None}
+    if broken:
+        wrong = pc.is_in(sha256, value_set=pa.array(sorted(broken), pa.string()))
+        usable &= ~wrong.to_numpy(zero_copy_only=False)
+    first = first_places(sha256)
+    first = first[usable[first]]
+    table = infos.take(at.take(pa.array(first)))
+    read_now = {place: visit.ref for place, visit in visits.items()}
+    media = MediaList(listing, first, table, read_now)
+    complete = pc.is_in(table["sha256"], value_set=done).combine_chunks()
+    return Identified(
+        listing=listing,
+        media=media,
+        sha256=sha256,
+        complete=complete.to_numpy(zero_copy_only=False),
+        visits=visits,
+        memory=memory,
+        failed=int((~usable).sum()),
+    )
 
 
-def _kind(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return "a folder that may not be listed"
-    return "a pipe, socket or device"
+def _with_visits(sha256: pa.Array, visits: Mapping[int, Visit]) -> pa.Array:
+    if not visits:
+        return sha256
+    places = sorted(visits)
+    mask = np.zeros(len(sha256), bool)
+    mask[places] = True
+    values = pa.array([visits[place].sha256 or None for place in places], pa.string())
+    return pc.replace_with_mask(sha256, pa.array(mask), values)
 
 
-def _rows(seen: _Visit, run_id: str, *, new_contents: bool) -> Rows:
+def _rows(seen: Visit, run_id: str, *, new_contents: bool) -> Rows:
     """What one look at a file tells the lake."""
     rows = Rows()
     ref = seen.ref
@@ -269,7 +276,7 @@ def _rows(seen: _Visit, run_id: str, *, new_contents: bool) -> Rows:
             ),
         )
     if seen.sha256:
-        rows.add(TABLES["media_sources"], _source_row(ref, seen.sha256, datetime.now(UTC)))
+        rows.add(TABLES["media_sources"], source_row(ref, seen.sha256))
     if seen.info is not None and new_contents:
         rows.add(TABLES["media"], _media_row(ref, seen.sha256, seen.info))
     if seen.sha256 and new_contents:
@@ -294,7 +301,8 @@ def _media_row(ref: MediaRef, sha256: str, info: MediaInfo) -> dict[str, object]
     }
 
 
-def _source_row(ref: MediaRef, sha256: str, now: datetime) -> dict[str, object]:
+def source_row(ref: MediaRef, sha256: str, *, gone: bool = False) -> dict[str, object]:
+    """The listing cache's line of one file."""
     return {
         "uri": ref.uri,
         "sha256": sha256,
@@ -303,31 +311,6 @@ def _source_row(ref: MediaRef, sha256: str, now: datetime) -> dict[str, object]:
         "size_bytes": ref.size_bytes,
         "fingerprint": ref.fingerprint,
         "attribution": json.dumps(ref.attribution, sort_keys=True),
-        "seen_at": now,
+        "seen_at": datetime.now(UTC),
+        "gone": gone,
     }
-
-
-def _cache_key(ref: MediaRef) -> tuple[str, int, str]:
-    return ref.uri, ref.size_bytes, ref.fingerprint
-
-
-def _known_hashes(lake: Lake, listing: Sequence[MediaRef]) -> dict[tuple[str, int, str], str]:
-    """The listing cache: (uri, size, fingerprint) -> hash of the bytes."""
-    rows = lake.read(
-        TABLES["media_sources"],
-        columns=["uri", "size_bytes", "fingerprint", "sha256"],
-        where=("uri", {ref.uri for ref in listing}),
-    )
-    keys = zip(
-        rows["uri"].to_pylist(),
-        rows["size_bytes"].to_pylist(),
-        rows["fingerprint"].to_pylist(),
-        strict=True,
-    )
-    return dict(zip(keys, rows["sha256"].to_pylist(), strict=True))
-
-
-def _known_infos(lake: Lake, hashes: set[str]) -> dict[str, MediaInfo]:
-    columns = ["kind", "codec", "width_px", "height_px", "fps", "duration_s", "declared_frames"]
-    rows = lake.read(TABLES["media"], columns=["sha256", *columns], where=("sha256", hashes))
-    return {row.pop("sha256"): MediaInfo(**row) for row in rows.to_pylist()}

@@ -8,7 +8,8 @@ from pipeline_project import __version__
 from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.lake.schemas import TABLES, Table
 from pipeline_project.core.hashing import canonical_json
-from pipeline_project.worker.stages import VERSIONS, Stages
+from pipeline_project.core.records import MediaKind
+from pipeline_project.worker.stages import FILE, VERSIONS, Stages, file_key
 
 Row = dict[str, object]
 
@@ -52,12 +53,13 @@ def datum_row(
     rows: int = 0,
     duration_s: float = 0.0,
     error: Exception | None = None,
+    stage_version: str = "",
 ) -> Row:
     """The ledger's line for one stage run on one input; with an error it is `failed`."""
     return {
         "datum_key": key,
         "stage": stage,
-        "stage_version": VERSIONS[stage],
+        "stage_version": stage_version or VERSIONS[stage],
         "input_sha256": input_sha256,
         "params": canonical_json(params or {}),
         "model_sha256": model_sha256,
@@ -70,6 +72,13 @@ def datum_row(
         "code_version": __version__,
         "finished_at": datetime.now(UTC),
     }
+
+
+def file_row(stages: Stages, kind: MediaKind, sha256: str, run_id: str) -> Row:
+    """The ledger's line that everything is done with one file."""
+    plan = stages.plan(kind)
+    key = file_key(sha256, plan)
+    return datum_row(key=key, stage=FILE, input_sha256=sha256, run_id=run_id, stage_version=plan)
 
 
 def storable(text: str) -> str:

@@ -10,7 +10,7 @@ from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.core.quality.classifier import Classifier
 from pipeline_project.core.quality.registry import MEASURES
 from pipeline_project.worker.frames import FrameProgress, FrameTask
-from pipeline_project.worker.ledger import Row, frame_datum_rows
+from pipeline_project.worker.ledger import Row, file_row, frame_datum_rows
 from pipeline_project.worker.stages import Stages
 
 # A read looks through the whole table, so it is done for many files; a table of their measures
@@ -50,6 +50,8 @@ def reclassify(
         end.rows.add(TABLES["labels"], *labels)
         datums = frame_datum_rows(stages, task.media.info.kind, made, run_id)
         end.rows.add(TABLES["datums"], *datums)
+        kind = task.media.info.kind
+        end.rows.add(TABLES["datums"], file_row(stages, kind, task.media.sha256, run_id))
         yield end
 
 

@@ -1,6 +1,8 @@
 """Which listed files a run could not use, or only in part, whether seen now or known before."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+
+import pyarrow.compute as pc
 
 from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.lake.schemas import TABLES
@@ -13,7 +15,7 @@ from pipeline_project.worker.stages import FrameKeys, probe_key
 def rejects_of_run(
     lake: Lake,
     found: Identified,
-    keys: dict[str, FrameKeys],
+    keys: Mapping[str, FrameKeys],
     failed: Collection[str],
     *,
     run_id: str,
@@ -32,21 +34,27 @@ def rejects_of_run(
         One row per file and error. A file whose bytes are unusable is listed under each of its
         names, a damaged one under the name that it was used by.
     """
-    contents = {probe_key(sha256): sha256 for sha256 in found.files if sha256 not in keys}
-    contents |= {key: sha256 for sha256, own in keys.items() for key in own.all()}
+    known = lake.read(TABLES["rejects"])
+    here = pc.is_in(known["sha256"], value_set=found.sha256)
+    known = known.filter(pc.or_(here, pc.equal(known["datum_key"], run_id)))
     rows: dict[str, list[Row]] = {}
     result: list[Row] = []
-    wanted = {*contents, run_id}
-    for row in lake.read(TABLES["rejects"], where=("datum_key", wanted)).to_pylist():
-        if row["datum_key"] in contents:
-            rows.setdefault(contents[row["datum_key"]], []).append(row)
-        else:
+    for row in known.to_pylist():
+        if row["datum_key"] == run_id:
             result.append(row)
-    for sha256, refs in found.files.items():
+        elif row["datum_key"] in _keys_of(row["sha256"], keys):
+            rows.setdefault(row["sha256"], []).append(row)
+    for sha256, refs in found.files(rows).items():
         whole = sha256 not in keys or sha256 in failed
         for ref in refs if whole else refs[:1]:
-            result += _under_its_name(ref, rows.get(sha256, []))
+            result += _under_its_name(ref, rows[sha256])
     return result
+
+
+def _keys_of(sha256: str, keys: Mapping[str, FrameKeys]) -> tuple[str, ...]:
+    """The data of one file whose errors count now."""
+    own = keys.get(sha256)
+    return (probe_key(sha256),) if own is None else own.all()
 
 
 def _under_its_name(ref: MediaRef, rows: list[Row]) -> Iterator[Row]:

@@ -4,15 +4,24 @@ A stage's version is part of the key of everything it makes: raise it when the s
 gives another result for the same input, and that stage and those after it run again. Score and
 embed come after sample, classify after score. Nothing comes after probe: the stages that decode
 look at the bytes, not at its result.
+
+A version is written by hand, and a test fails when a stage's code changed and its version did
+not: `making/stage_code.py` says what counts as a stage's code. Comments, docstrings and code that
+no stage uses do not. A change that cannot give another result is accepted without a new version.
+
+All versions, parameters and models that one file's results depend on are its plan. The ledger's
+line of stage `file` says that all stages of a file are done by a plan, so that of a million known
+files one line each is looked at, and not one per stage.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from pipeline_project.core.config import CurationConfig, SamplingConfig
 from pipeline_project.core.embedding.space import EmbeddingSpace
-from pipeline_project.core.hashing import datum_key
+from pipeline_project.core.hashing import canonical_json, datum_key, datum_key_suffix
 from pipeline_project.core.quality.classifier import CLASSIFIER_VERSION
 from pipeline_project.core.quality.registry import QUALITY_VERSION
 from pipeline_project.core.records import MediaKind
@@ -23,6 +32,7 @@ THUMBNAIL_HEIGHT_PX = 480  # taller pictures, of screens or panoramas, come out 
 DATUM_STAGES = ("probe", "sample", "score", "classify", "embed")
 FRAME_STAGES = DATUM_STAGES[1:]
 SET_STAGES = ("deduplicate", "select", "write")
+FILE = "file"  # in place of a stage: everything that is done with one file
 VERSIONS: Mapping[str, str] = MappingProxyType(
     {
         "probe": "1",
@@ -72,33 +82,31 @@ class Stages:
 
     def keys(self, sha256: str, kind: MediaKind) -> FrameKeys:
         """Keys of one file's results; each stage's input is the key of the stage before."""
-        sample = datum_key(
-            input_sha256=sha256,
-            stage="sample",
-            stage_version=VERSIONS["sample"],
-            params=self.params("sample", kind),
+        return self.key_maker(kind)(sha256)
+
+    def key_maker(self, kind: MediaKind) -> Callable[[str], FrameKeys]:
+        """What names the results of very many files of one kind, by their hashes."""
+        sample, score, classify, embed = (
+            datum_key_suffix(
+                stage, VERSIONS[stage], self.params(stage, kind), self.model_sha256(stage)
+            )
+            for stage in FRAME_STAGES
         )
-        score = datum_key(
-            input_sha256=sample, stage="score", stage_version=VERSIONS["score"], params={}
-        )
-        return FrameKeys(
-            sample=sample,
-            score=score,
-            classify=datum_key(
-                input_sha256=score,
-                stage="classify",
-                stage_version=VERSIONS["classify"],
-                params=self.params("classify", kind),
-                model_sha256=self.classifier_sha256,
-            ),
-            embed=datum_key(
-                input_sha256=sample,
-                stage="embed",
-                stage_version=VERSIONS["embed"],
-                params=self.params("embed", kind),
-                model_sha256=self.space.weights_sha256,
-            ),
-        )
+
+        def make(sha256: str) -> FrameKeys:
+            sampled = _hash(sha256 + sample)
+            scored = _hash(sampled + score)
+            return FrameKeys(sampled, scored, _hash(scored + classify), _hash(sampled + embed))
+
+        return make
+
+    def plan(self, kind: MediaKind) -> str:
+        """Name everything that the results of one file depend on, besides its bytes."""
+        parts = {
+            stage: [VERSIONS[stage], self.params(stage, kind), self.model_sha256(stage)]
+            for stage in DATUM_STAGES
+        }
+        return _hash(canonical_json(parts))
 
     def params(self, stage: str, kind: MediaKind) -> dict[str, object]:
         """What a stage's result depends on besides its input, code and model."""
@@ -120,6 +128,50 @@ class Stages:
         return {"classify": self.classifier_sha256, "embed": self.space.weights_sha256}.get(
             stage, ""
         )
+
+
+class KeysOfFiles(Mapping[str, FrameKeys]):
+    """The datum keys of each file, made when they are asked for.
+
+    Args:
+        stages: under which they were or will be made.
+        kinds: hash -> kind, of all files.
+        kept: of files whose older results are kept instead.
+    """
+
+    def __init__(
+        self,
+        stages: Stages,
+        kinds: Mapping[str, MediaKind],
+        kept: Mapping[str, FrameKeys] = MappingProxyType({}),
+    ) -> None:
+        self.kinds = kinds
+        self._kept = kept
+        self._make: dict[MediaKind, Callable[[str], FrameKeys]] = {
+            "image": stages.key_maker("image"),
+            "video": stages.key_maker("video"),
+        }
+
+    def __getitem__(self, sha256: str) -> FrameKeys:
+        """Keys of one file."""
+        return self._kept.get(sha256) or self._make[self.kinds[sha256]](sha256)
+
+    def __iter__(self) -> Iterator[str]:
+        """Hashes of the files."""
+        return iter(self.kinds)
+
+    def __len__(self) -> int:
+        """How many files."""
+        return len(self.kinds)
+
+
+def file_key(sha256: str, plan: str) -> str:
+    """Key of the ledger's line that a file is done by a plan."""
+    return datum_key(input_sha256=sha256, stage=FILE, stage_version=plan, params={})
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def _sampling_params(sampling: SamplingConfig) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import subprocess
 import sys
@@ -158,6 +159,13 @@ class House:
     def rows(self, table: str | Table) -> list[dict[str, Any]]:
         found = TABLES[table] if isinstance(table, str) else table
         return self.lake.read(found).to_pylist()
+
+    def table(self, name: str) -> Table:
+        return TABLES[name]
+
+    def sha256(self, name: str) -> str:
+        """Hash of a file's bytes as they are now."""
+        return hashlib.sha256((self.media / name).read_bytes()).hexdigest()
 
     def picked(self, result: WorkerResult) -> dict[str, str]:
         """Frame id -> file name, in order of rank."""
