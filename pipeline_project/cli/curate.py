@@ -42,6 +42,13 @@ def curate(
     rehash: Annotated[
         bool, typer.Option("--rehash", help="Read every file again, whatever its date and size.")
     ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try again what failed before.")
+    ] = False,
+    keep_old: Annotated[
+        bool,
+        typer.Option("--keep-old", help="Keep what older code made; new code for new files only."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done, and how long it takes.")
     ] = False,
@@ -72,6 +79,8 @@ def curate(
     from pipeline_project.settings import load_settings
 
     flags = _flags(source, n, proportion, on, include, dataset, datapool, rehash, out, home)
+    given = {"retry_failed": retry_failed, "keep_old": keep_old}
+    flags |= {name: True for name, asked in given.items() if asked}
     settings = load_settings(config, flags)
     if dry_run:
         from pipeline_project.cli.dry_run import dry_run as preview
@@ -139,6 +148,15 @@ def _flags(
     return {key: value for key, value in flags.items() if value is not None}
 
 
+def _changes(states: dict[str, int]) -> str:
+    """What became of the files since the last run; nothing where none was known."""
+    happened = [f"{count} {state}" for state, count in states.items() if count and state != "skip"]
+    skipped = states.get("skip", 0)
+    if not skipped and len(happened) < 2:
+        return ""
+    return f"Files: {', '.join([*happened, f'{skipped} known and skipped'])}."
+
+
 def _tell(result: "WorkerResult", published: "Published", as_json: bool) -> None:
     """Say what came out; the last line names the folder."""
     counts = {key: int(value) for key, value in result.counts.items()}
@@ -148,6 +166,8 @@ def _tell(result: "WorkerResult", published: "Published", as_json: bool) -> None
         f"{again} ({counts['excluded']} excluded, {counts['duplicates']} duplicates, "
         f"{counts['rejected']} files rejected, {counts['damaged']} damaged)."
     )
+    if said := _changes(result.states.get("file", {})):
+        say(said)
     if counts["rejected"] or counts["damaged"]:
         say("Each rejected or damaged file stands in the report and in selection.json, and why.")
     if counts["media"] and not counts["decoded_files"]:
@@ -162,6 +182,7 @@ def _tell(result: "WorkerResult", published: "Published", as_json: bool) -> None
                 "folder": str(published.folder),
                 "report": str(published.report),
                 "counts": counts,
+                "states": result.states,
                 "warnings": result.warnings,
                 "duration_s": result.duration_s,
             }

@@ -281,6 +281,14 @@ class CurationConfig(Section):
     rehash: bool = Field(
         False, description="Read every file again, also where date and size have not changed."
     )
+    retry_failed: bool = Field(
+        False,
+        description="Try again what failed before, also where code and settings are the same.",
+    )
+    keep_old: bool = Field(
+        False,
+        description="Keep what older code made of known files; only new files meet the new code.",
+    )
     source_access: SourceAccessConfig = Field(default_factory=SourceAccessConfig)
     pexels: PexelsConfig = Field(default_factory=PexelsConfig)
     lightly: LightlyConfig = Field(default_factory=LightlyConfig)

@@ -8,7 +8,7 @@ frames that were not picked.
 import json
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -130,7 +130,7 @@ def record(
 
 def _look(
     request: WorkerRequest,
-    media: list[KnownMedia],
+    media: Sequence[KnownMedia],
     frames: list[PickedFrame],
     parts: Parts,
     checkpoints: Checkpoints,
@@ -200,7 +200,7 @@ def _record(
     request: WorkerRequest,
     picks: ServicePicks,
     looked: _Looked,
-    media: list[KnownMedia],
+    media: Sequence[KnownMedia],
     parts: Parts,
     checkpoints: Checkpoints,
 ) -> _Recorded:
@@ -262,7 +262,7 @@ def _record(
     )
 
 
-def _file_names(looked: _Looked, media: list[KnownMedia]) -> dict[int, str]:
+def _file_names(looked: _Looked, media: Sequence[KnownMedia]) -> dict[int, str]:
     by_hash = {each.sha256: each for each in media}
     names = {}
     for rank, row in enumerate(looked.ranked, start=1):
@@ -329,7 +329,7 @@ def _counts(
         "media": len(found.media),
         "videos": len(videos),
         "images": len(found.media) - len(videos),
-        "duplicate_files": sum(len(refs) - 1 for refs in found.files.values()),
+        "duplicate_files": found.copies,
         "video_seconds": sum(each.info.duration_s or 0.0 for each in videos),
         "hashed_files": found.hashed,
         "decoded_files": decoded,
