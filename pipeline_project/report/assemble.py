@@ -95,6 +95,7 @@ def assemble(
         versions=_versions(str(rows.header["space"]), config),
         settings_yaml=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
         duration_s=result.duration_s,
+        states=result.states,
         ids={
             "commit": result.commit_id,
             **({"run page": run_url} if run_url else {}),

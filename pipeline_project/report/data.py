@@ -176,6 +176,7 @@ class ReportData:
         duration_s: wall time of the run.
         exclusions_by_judgement: true counts per judgement; empty when the list is not cut.
         rejects_total: rejected and damaged files in truth; None when the list is not cut.
+        states: `file` or stage -> new, changed, removed, failed, recovered, skip -> files.
         ids: further names of this result, label to value (commit, code, AWS run).
     """
 
@@ -201,4 +202,5 @@ class ReportData:
     duration_s: float
     exclusions_by_judgement: dict[str, int] = field(default_factory=dict)
     rejects_total: int | None = None
+    states: dict[str, dict[str, int]] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
