@@ -1,5 +1,6 @@
 """AWS's errors in this project's words: what was tried, what was seen, what to do; no secrets."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ Result = TypeVar("Result")
 
 PATIENCE_S = 120.0  # of `patiently`; botocore alone gives up after about 10 s
 _INTERVAL_S = 2.0
+_LOG = logging.getLogger(__name__)
 
 _WRONG_KEY = frozenset(
     "InvalidClientTokenId InvalidAccessKeyId SignatureDoesNotMatch AuthFailure "
@@ -123,7 +125,10 @@ def patiently(
     last: list[_Outcome[Result]] = []
 
     def poll() -> _Outcome[Result]:
+        first = not last
         last[:] = [attempt()]
+        if first and last[0].error is not None:  # nobody waits for minutes without a word
+            _LOG.warning("%s It is tried again for up to %g s.", last[0].error, patience_s)
         return last[0]
 
     if patience_s <= 0:

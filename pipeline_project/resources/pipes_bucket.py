@@ -29,7 +29,8 @@ class BucketMessageReader(PipesBlobStoreMessageReader):
     """Reads numbered message objects below a prefix of the run's own.
 
     Args:
-        objects: a store in a bucket.
+        objects: a store in a bucket; one that gives up within seconds, since a look is repeated
+            anyway and the last one must not hold a run whose program has ended.
         run_id: part of the prefix, for people.
         interval_s: seconds between looks.
         sink: takes progress at once; None leaves it among the other messages.

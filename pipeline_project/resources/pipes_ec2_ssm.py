@@ -27,7 +27,8 @@ class PipesEC2SSMClient(dg.PipesClient, TreatAsResourceParam):
 
     Args:
         commands: SSM commands on a running instance (`adapters.commands.ssm`).
-        objects: a store in a bucket that the instance can write to; messages lie below `pipes/`.
+        objects: a store in a bucket that the instance can write to, without patience of its own;
+            messages lie below `pipes/`.
         interval_s: seconds between looks at the command, and at its messages.
     """
 

@@ -79,6 +79,18 @@ def test_an_outage_is_waited_out():
     assert len(calls) > 10
 
 
+def test_waiting_is_told_once_with_what_was_seen(caplog):
+    clock, left = Clock(), [TransientError("away."), TransientError("still away."), None]
+
+    def call() -> None:
+        error = left.pop(0)
+        if error is not None:
+            raise error
+
+    patiently(call, what="it", patience_s=60, clock=clock, sleep=clock.sleep)
+    assert caplog.messages == ["away. It is tried again for up to 60 s."]
+
+
 def test_patience_ends_with_the_last_error():
     clock = Clock()
 

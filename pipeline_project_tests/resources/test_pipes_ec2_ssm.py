@@ -32,7 +32,7 @@ sys.exit(int(sys.argv[1]))
 
 @pytest.fixture
 def objects(aws_bed):  # noqa: F811
-    return S3ObjectStore(f"s3://{aws_bed.bucket}/home", AwsSession())
+    return S3ObjectStore(f"s3://{aws_bed.bucket}/home", AwsSession().hasty(), patience_s=0)
 
 
 @pytest.fixture
@@ -101,6 +101,15 @@ def test_an_interrupted_wait_ends_the_program(client, aws_bed):  # noqa: F811
     assert error_of(result).cls_name in ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
     assert aws_bed.box.processes() == []
     assert aws_bed.commands[0].status == "Cancelled"
+
+
+def test_a_bucket_that_falls_silent_does_not_hold_a_program_that_ended(client, aws_bed):  # noqa: F811
+    def silence():
+        if aws_bed.commands[0].status == "InProgress":
+            aws_bed.faults.refuse |= {"s3:GET", "s3:HEAD"}
+
+    result = materialize(client, sys.executable, "-c", PROGRAM, "3", keep=silence)
+    assert "exit code 3" in error_of(result).message  # the program's own end, nothing of the bucket
 
 
 def test_trouble_in_reading_messages_is_looked_past(objects, aws_bed):  # noqa: F811

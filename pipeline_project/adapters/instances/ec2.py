@@ -20,7 +20,13 @@ from pipeline_project.adapters.instances.cost import Cost, Prices, shipped_price
 from pipeline_project.adapters.instances.ec2_view import Ec2View, Readiness, Seen, aws_code
 from pipeline_project.adapters.instances.leases import LeaseBook, utc_now
 from pipeline_project.adapters.instances.reaping import claim, reap
-from pipeline_project.adapters.instances.tags import LEASE, STARTED, LeaseTags, lease_tag
+from pipeline_project.adapters.instances.tags import (
+    LEASE,
+    STARTED,
+    LeaseTags,
+    last_by_tags,
+    lease_tag,
+)
 from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.adapters.waiting import Deadline, wait_until
 from pipeline_project.errors import PermanentError, PipelineError, RemoteFailed, RemoteTimedOut
@@ -201,8 +207,7 @@ class Ec2Instance:
 
     def affordable_s(self, max_cost_usd: float) -> float:
         """Seconds from now until the instance has cost so much since its start."""
-        seen = self._view.look()
-        cost = self._cost(seen)
+        cost = self._cost(seen := self._view.look())
         if cost.usd is None or not cost.usd_per_hour:
             return math.inf
         spent = cost.usd if seen.up else 0.0
@@ -213,16 +218,26 @@ class Ec2Instance:
         return self._priced(self._view.look(), running_s)
 
     def release(self, run_id: str) -> ReleaseOutcome:
-        """Let go of this run's lease; stop the instance if it was the last and we started it."""
-        departure = self._book.release(run_id, closing_s=CLOSING_S)
+        """Let go of this run's lease; stop the instance if it was the last and we started it.
+
+        Where the lease book cannot be read or written, its mirror in the tags decides.
+        """
+        try:
+            departure = self._book.release(run_id, closing_s=CLOSING_S)
+        except PipelineError as error:
+            seen = self._view.look()
+            if not seen.up or not last_by_tags(seen.tags, run_id, seen.launched, self._clock()):
+                raise
+            outcome = self._stop_now(run_id, whatever=True)
+            return replace(outcome, message=f"{outcome.message} By its tags, as: {error}")
         what = f"instance {self._instance_id}"
         if not departure.held:
             return ReleaseOutcome(False, f"No lease was held on {what}; nothing to release.")
         if not departure.was_last:
-            self._untag(run_id)
+            self._tags.remove([lease_tag(run_id)])
             return ReleaseOutcome(False, f"Released the lease on {what}; another run holds one.")
         if not departure.started_instance:
-            self._untag(run_id)
+            self._tags.remove([lease_tag(run_id)])
             return ReleaseOutcome(
                 False,
                 f"Released the lease on {what}. It was running before any run of ours and is left "
@@ -258,9 +273,8 @@ class Ec2Instance:
     def _stop_now(self, by: str, *, whatever: bool = False) -> ReleaseOutcome:
         """Ask for the stop until AWS agrees, then take our marks away; says what was done.
 
-        Args:
-            by: whose closing mark stands in the book.
-            whatever: stop it although the book cannot be written, or somebody came meanwhile.
+        `by` put the closing mark into the book. `whatever` stops it although the book cannot be
+        written, or somebody came meanwhile.
         """
         seen = self._stopping(by, whatever)
         what = f"Instance {self._instance_id}"
@@ -269,9 +283,9 @@ class Ec2Instance:
                 False, f"{what} could not be stopped in time, and a run that came since uses it."
             )
         cost = self._cost(seen) if seen.up else None
-        done = f"{what} is asked to stop; it has cost {cost} since its start."
-        if cost is None:
-            done = f"{what} is {seen.state} already."
+        done = f"{what} is {seen.state} already."
+        if cost is not None:
+            done = f"{what} is asked to stop; it has cost {cost} since its start."
         try:
             self._book.closed(by)
             came = {lease_tag(each.run_id) for each in self._book.live()}
@@ -360,9 +374,6 @@ class Ec2Instance:
         except PermanentError as error:
             if aws_code(error) != "IncorrectInstanceState":
                 raise
-
-    def _untag(self, run_id: str) -> None:
-        self._tags.remove([lease_tag(run_id)])
 
     def _cost(self, seen: Seen) -> Cost:
         """Add up what it has cost; what cannot be looked up is left out, and said."""

@@ -1,7 +1,7 @@
 """What AWS says of one EC2 instance: state, agent, disks, and what it would refuse to do."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,7 +27,7 @@ class Seen:
     state: InstanceState
     kind: str
     launched: datetime | None
-    tags: tuple[str, ...]
+    tags: Mapping[str, str]
     profile: str
 
     @property
@@ -123,7 +123,7 @@ class Ec2View:
             state=_STATES.get(facts["State"]["Name"], "pending"),
             kind=facts["InstanceType"],
             launched=facts.get("LaunchTime"),
-            tags=tuple(each["Key"] for each in facts.get("Tags", [])),
+            tags={each["Key"]: each["Value"] for each in facts.get("Tags", [])},
             profile=facts.get("IamInstanceProfile", {}).get("Arn", ""),
         )
 

@@ -12,7 +12,7 @@ An instance without the second is none of ours to stop.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from pipeline_project.adapters.instances.ec2_view import Ec2View
 
 LEASE = "pipeline_project:lease:"
 STARTED = "pipeline_project:started"
+START_SLACK = timedelta(minutes=15)  # between the mark and AWS's own word of the start
 MOST_TAGS = 50  # that EC2 takes on one resource
 _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -27,6 +28,39 @@ _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 def lease_tag(run_id: str) -> str:
     """Name a run's tag."""
     return f"{LEASE}{run_id}"[:128]
+
+
+def last_by_tags(
+    tags: Mapping[str, str], run_id: str, launched: datetime | None, now: datetime
+) -> bool:
+    """Whether a run is the last on an instance that runs of ours started, by its tags alone.
+
+    That decides only where the lease book cannot be read. Who comes in that very moment finds the
+    instance stopped, and starts it again.
+
+    Args:
+        tags: of the instance.
+        run_id: who asks; without a tag of its own the answer is no.
+        launched: when the instance was started; a mark of an earlier start counts for nothing.
+        now: the time, UTC.
+    """
+    started = _moment(tags.get(STARTED, ""))
+    if started is None or launched is None or started < launched - START_SLACK:
+        return False
+    others = [
+        _moment(value)
+        for name, value in tags.items()
+        if name.startswith(LEASE) and name != lease_tag(run_id)
+    ]
+    return lease_tag(run_id) in tags and not any(end is None or end > now for end in others)
+
+
+def _moment(text: str) -> datetime | None:
+    """Read a tag's time; None where it is none."""
+    try:
+        return datetime.strptime(text, _FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 class LeaseTags:
