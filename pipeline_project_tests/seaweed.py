@@ -1,4 +1,4 @@
-"""A real S3 server for the tests: SeaweedFS, on this machine's loopback address alone.
+"""A real S3 server for the tests: SeaweedFS, on a loopback address of this machine alone.
 
 `seaweed` is one server per test process, `bucket` a fresh bucket on it. A test that kills its
 server makes one of its own with `Seaweed(folder)`.
@@ -20,7 +20,6 @@ from pipeline_project.adapters.aws_errors import patiently
 from pipeline_project.adapters.aws_session import AwsAccess, AwsSession
 from pipeline_project.errors import TransientError
 
-HOST = "127.0.0.1"
 REGION = "eu-west-1"
 KEY_ID, SECRET = "AKSEAWEEDTEST", "seaweed-secret-of-the-tests"
 _GRPC = 10_000  # the server's own distance between a port and its gRPC port
@@ -34,17 +33,22 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
+class Ended(RuntimeError):
+    """The server ended by itself."""
+
+
 class Seaweed:
     """One server and its folder; `start` again after `kill` finds the same objects."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._ports = _free_ports(4)
+        self._host = _own_host()
+        self._ports = _free_ports(self._host, 4)
         self._process: subprocess.Popen | None = None
 
     @property
     def endpoint_url(self) -> str:
-        return f"http://{HOST}:{self._ports[3]}"
+        return f"http://{self._host}:{self._ports[3]}"
 
     @property
     def access(self) -> AwsAccess:
@@ -75,8 +79,8 @@ class Seaweed:
                     str(Path(sys.executable).parent / "weed"),
                     "server",
                     f"-dir={data}",
-                    f"-ip={HOST}",
-                    f"-ip.bind={HOST}",
+                    f"-ip={self._host}",
+                    f"-ip.bind={self._host}",
                     f"-master.port={master}",
                     f"-volume.port={volume}",
                     f"-filer.port={filer}",
@@ -104,6 +108,10 @@ class Seaweed:
             self._process.kill()
             self._process.wait()
             self._process = None
+        for port in self._ports:
+            for each in (port, port + _GRPC):
+                for left in Path("/tmp").glob(f"seaweedfs-*-{each}.sock"):  # its own choice
+                    left.unlink(missing_ok=True)
 
     def make_bucket(self) -> str:
         name = f"test-{secrets.token_hex(6)}"
@@ -120,7 +128,7 @@ class Seaweed:
 
         def write() -> None:
             if self._process is None or self._process.poll() is not None:
-                raise RuntimeError("weed ended: " + (self.folder / "weed.log").read_text()[-2000:])
+                raise Ended("weed ended: " + (self.folder / "weed.log").read_text()[-2000:])
             try:
                 with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
                     client.create_bucket(Bucket="ready")
@@ -163,9 +171,19 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Seaweed]:
     """A server of one's own for the time of the block."""
-    server = Seaweed(folder)
+    for left in reversed(range(3)):
+        server = Seaweed(folder)
+        try:
+            server.start()
+            break
+        except Ended:  # somebody took one of its ports after all
+            server.kill()
+            if not left:
+                raise
+        except BaseException:
+            server.kill()
+            raise
     try:
-        server.start()
         yield server
     finally:
         server.kill()
@@ -191,15 +209,27 @@ def bucket(seaweed: Seaweed) -> str:
     return seaweed.make_bucket()
 
 
-def _free_ports(count: int) -> list[int]:
+def _own_host() -> str:
+    """A loopback address that hardly anybody else on this machine binds or connects to.
+
+    On 127.0.0.1 another process can take a port between the look and the server's start, or while
+    a test has its server down. On Linux the whole of 127.0.0.0/8 is there without being set up.
+    """
+    if sys.platform != "linux":
+        return "127.0.0.1"
+    return "127." + ".".join(str(1 + secrets.randbelow(254)) for _ in range(3))
+
+
+def _free_ports(host: str, count: int) -> list[int]:
     """Ports that are free now, and whose gRPC twins are; below those given to connections."""
     found: list[int] = []
     while len(found) < count:
         port = 10_000 + secrets.randbelow(12_000)
         try:
             for each in (port, port + _GRPC):
-                with socket.socket() as probe:
-                    probe.bind((HOST, each))
+                for address in {host, "127.0.0.1"}:  # it listens on both
+                    with socket.socket() as probe:
+                        probe.bind((address, each))
         except OSError:
             continue
         found.append(port)

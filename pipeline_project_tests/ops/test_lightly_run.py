@@ -26,10 +26,22 @@ def house(tmp_path):
     return House(tmp_path).add_media("a.mp4")
 
 
-def go(house, token, job="aws_example_job", **section):
+class InBucket:
+    """The house's own store under the address of a bucket, which Lightly could reach."""
+
+    root = "s3://bucket/in"
+
+    def __init__(self, objects):
+        self._objects = objects
+
+    def __getattr__(self, name):
+        return getattr(self._objects, name)
+
+
+def go(house, token, job="aws_example_job", store=None, **section):
     recorder = EmbeddedSelectionService(house.commands, house.objects, house.argv)
     service = LightlySelectionService(
-        LightlyApi(token, sleep=lambda s: None), house.objects, recorder
+        LightlyApi(token, sleep=lambda s: None), store or house.objects, recorder
     )
     return run(
         house,
@@ -68,6 +80,26 @@ def test_media_that_lightly_cannot_reach_are_told_by_the_first_step_in_one_line(
     step, failure = failure_of(go(house, TOKEN, input="s3://bucket/in"))
     assert step == "collect_media"
     assert "does not lie below s3://bucket/in" in failure.description
+    assert house.leases() == []
+
+
+def test_a_refused_token_is_one_line_of_the_first_step_and_nothing_was_started(house, cloud):
+    result = go(house, "nobodystoken1", store=InBucket(house.objects), input=None)
+    step, failure = failure_of(result)
+    assert step == "collect_media"
+    assert "HTTP 401, the token is refused. Check LIGHTLY_TOKEN" in failure.description
+    assert "start_instance" not in steps(result, "STEP_START")
+    assert "nobodystoken1" not in str(result.all_events)
+    assert house.leases() == [] and cloud.datasets == {}
+
+
+def test_videos_and_images_together_are_found_before_anything_starts(house, cloud):
+    house.add_media("b.png")
+    result = go(house, TOKEN, store=InBucket(house.objects), input=None)
+    step, failure = failure_of(result)
+    assert step == "collect_media"
+    assert "the source has both (a.mp4, b.png)" in failure.description
+    assert "start_instance" not in steps(result, "STEP_START")
     assert house.leases() == []
 
 
