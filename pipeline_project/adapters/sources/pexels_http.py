@@ -20,6 +20,8 @@ from pipeline_project.errors import ConfigError, MediaUnreadable, PermanentError
 
 _CHUNK_BYTES = 1 << 16  # what a broken connection costs at most
 _CONNECT_S = 10.0
+_DIGITS = 18  # of any number in a header
+_FAR_S = 366 * 86_400.0  # a limit that lifts later is no time but an error, or milliseconds
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _KEY_PAGE = "https://www.pexels.com/api/"
 
@@ -141,7 +143,7 @@ class PexelsHttp:
 
     def _limited(self, what: str, wait_s: float | None) -> Again:
         lifted = "at a time that it does not tell"
-        if wait_s is not None:
+        if wait_s is not None and wait_s < _FAR_S:
             when = datetime.fromtimestamp(self._now() + wait_s, UTC)
             lifted = f"at {when:%Y-%m-%d %H:%M:%S} UTC, in {wait_s:.0f} s"
         return Again(
@@ -200,6 +202,12 @@ class _Download:
         if code == 416:  # another file now, or the server lost count: from the beginning
             self._version = ""
             return Again(TransientError(f"{self._what}: HTTP 416, the rest is not to be had"))
+        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind.startswith("text/"):
+            raise MediaUnreadable(
+                f"{self._what}: a page came ({kind}), no video. A proxy or a login page of this "
+                "network may have answered; open the address in a browser."
+            )
         start, total = _range(answer) if code == 206 else (0, _length(answer))
         if code not in (200, 206) or start not in (0, have):
             raise PermanentError(f"{self._what}: HTTP {code}, which was not expected")
@@ -288,7 +296,8 @@ def _asked_wait_s(answer: requests.Response, now: float) -> float | None:
 
 
 def _number(text: str | None) -> float | None:
-    return float(text) if text is not None and text.strip().isdigit() else None
+    digits = "" if text is None else text.strip()
+    return float(digits) if digits.isdecimal() and len(digits) <= _DIGITS else None
 
 
 def _length(answer: requests.Response) -> int | None:

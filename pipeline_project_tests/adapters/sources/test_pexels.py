@@ -271,6 +271,13 @@ def test_a_rate_limit_that_lifts_too_late_is_told_with_its_time(api):
     assert len(api.server.asked) == 1
 
 
+@pytest.mark.parametrize("reset", ["1900000000000", "9" * 400, "²", "soon", "-1", ""])
+def test_a_rate_limit_with_an_odd_time_is_told_all_the_same(api, reset):
+    api.faults = [Answer(429, headers={"X-Ratelimit-Reset": reset})] * 9
+    with pytest.raises(TransientError, match="it is lifted at a time that it does not tell"):
+        names(source(api))
+
+
 def test_a_rate_limit_that_lifts_soon_is_waited_for(api):
     api.faults = [Answer(429, headers={"X-Ratelimit-Reset": "1900000000"})]
     slept = []

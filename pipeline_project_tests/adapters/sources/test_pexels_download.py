@@ -47,6 +47,13 @@ def test_a_download_that_breaks_off_goes_on_where_it_stopped(api, url, tmp_path)
     assert 0 < int(second.removeprefix("bytes=").removesuffix("-")) <= 100_000
 
 
+def test_a_page_in_a_videos_place_is_refused(api, url, tmp_path):
+    headers = {"Content-Type": "text/html; charset=utf-8"}
+    api.file_faults = [Answer(200, b"<html>Please log in to this network</html>", headers)]
+    with pytest.raises(MediaUnreadable, match=r"a page came \(text/html\), no video"):
+        download(api, url, tmp_path / "v.mp4")
+
+
 def test_a_file_that_changed_meanwhile_is_fetched_from_its_beginning(api, url, tmp_path):
     old = api.cut(100_000)
     old.headers["ETag"] = '"an older file"'
