@@ -28,8 +28,11 @@ from pipeline_project.errors import ConfigError
 from pipeline_project.jobs.asset_checks import table_checks
 from pipeline_project.jobs.assets import batches_asset, source_asset, table_assets
 from pipeline_project.jobs.curation import make_jobs
-from pipeline_project.jobs.schedules import nightly_pexels_collection
+from pipeline_project.jobs.schedules import nightly_pexels_collection, weekly_selection
 from pipeline_project.jobs.sensors import reaper_sensor, release_sensors
+from pipeline_project.jobs.stale import stale_sensor
+from pipeline_project.jobs.watchers import watcher
+from pipeline_project.jobs.watches import watches
 from pipeline_project.report.bucket_copy import copy_to_bucket
 from pipeline_project.report.publish import publish
 from pipeline_project.resources.curation import curation_resource
@@ -82,27 +85,49 @@ def build_defs(
         resources={**parts, "curation": curation_resource(settings.curation())},
         executor=dg.in_process_executor,
         jobs=jobs,
-        schedules=[_nightly(jobs[0], settings)],
-        sensors=_watchers(settings),
+        schedules=_schedules(jobs[0], settings),
+        sensors=_sensors(settings, jobs[0]),
         loggers=dict(loggers) if loggers else None,
     )
 
 
-def _nightly(job: dg.JobDefinition, settings: Settings) -> dg.ScheduleDefinition:
-    try:
-        return nightly_pexels_collection(job, settings.curation(), settings.schedule)
-    except dg.DagsterInvalidDefinitionError as error:
-        raise ConfigError(
-            f"Reading schedule.cron: {settings.schedule.cron!r} is no cron line. It has five "
-            "fields, minute hour day month weekday: `0 2 * * *` is every night at two."
-        ) from error
+def _schedules(job: dg.JobDefinition, settings: Settings) -> list[dg.ScheduleDefinition]:
+    made = []
+    for name, cron, make in (
+        (
+            "schedule.cron",
+            settings.schedule.cron,
+            lambda: nightly_pexels_collection(job, settings.curation(), settings.schedule),
+        ),
+        (
+            "triggers.weekly_cron",
+            settings.triggers.weekly_cron,
+            lambda: weekly_selection(job, settings.triggers),
+        ),
+    ):
+        try:
+            made.append(make())
+        except dg.DagsterInvalidDefinitionError as error:
+            raise ConfigError(
+                f"Reading {name}: {cron!r} is no cron line. It has five fields, minute hour day "
+                "month weekday: `0 2 * * *` is every night at two."
+            ) from error
+    return made
 
 
-def _watchers(settings: Settings) -> list[dg.SensorDefinition]:
+def _sensors(settings: Settings, job: dg.JobDefinition) -> list[dg.SensorDefinition]:
     sensors = release_sensors(lambda: used_instance(settings))
     if settings.on == "aws":
         sensors.append(reaper_sensor(lambda: aws_instance(settings)))
-    return sensors
+    config = settings.curation()
+    watched = watches(
+        settings.triggers,
+        settings.home_path / "triggers",
+        lambda place: open_source(place, config.include, config.source_access),
+        lambda: aws_session(settings),
+    )
+    sensors += [watcher(each, job, settings.triggers) for each in watched]
+    return [*sensors, stale_sensor(settings.triggers)]
 
 
 def local_resources(settings: Settings) -> dict[str, object]:

@@ -27,6 +27,7 @@ from pipeline_project.adapters.addresses import as_text, is_text, shown
 from pipeline_project.core.checks_config import ChecksConfig
 from pipeline_project.core.config import AwsConfig, CurationConfig
 from pipeline_project.core.schedule_config import ScheduleConfig
+from pipeline_project.core.trigger_config import TriggerConfig
 from pipeline_project.errors import ConfigError
 
 CONFIG_FILE = "pipeline.yaml"
@@ -67,6 +68,7 @@ class Settings(CurationConfig, BaseSettings):
     aws: AwsConfig = Field(default_factory=AwsConfig)
     schedule: ScheduleConfig = Field(default_factory=ScheduleConfig)
     checks: ChecksConfig = Field(default_factory=ChecksConfig)
+    triggers: TriggerConfig = Field(default_factory=TriggerConfig)
     collections: list[str] = Field(
         default_factory=list,
         description="YAML files of pipelines over collections that Dagster shows and runs.",

@@ -10,6 +10,7 @@ import warnings
 import dagster as dg
 
 from pipeline_project.jobs.curation import select
+from pipeline_project.jobs.stale import observed_hourly, stale
 from pipeline_project.ops.failures import as_failures
 from pipeline_project.ops.lineage import record_lineage
 from pipeline_project.ops.listing import Tally
@@ -54,6 +55,7 @@ def source_asset() -> dg.AssetsDefinition:
         description="The folder, bucket or query that media come from. It is never written to. "
         "Its data version changes when a file comes, changes or goes.",
         kinds={"files"},
+        automation_condition=observed_hourly(),
     )
     with warnings.catch_warnings(action="ignore", category=dg.BetaWarning):
         return dg.multi_observable_source_asset(name="observe_source", specs=[spec])(observe_source)
@@ -82,6 +84,9 @@ def table_assets() -> dg.AssetsDefinition:
         },
         descriptions_by_output_name={each.name: each.description for each in TABLE_ASSETS},
         code_versions_by_output_name={each.name: each.code_version for each in TABLE_ASSETS},
+        automation_conditions_by_output_name={
+            each.name: stale(of_source=SOURCE in each.needs) for each in TABLE_ASSETS
+        },
         tags_by_output_name={each.name: {"dagster/kind/lance": ""} for each in TABLE_ASSETS},
     )
 
