@@ -1,6 +1,5 @@
 """A pipeline over collections as Dagster assets: one per source and step."""
 
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -148,7 +147,7 @@ class CollectionPipeline(dg.Component):
 
         return open_place(
             root,
-            run_id=context.run_id or str(uuid.uuid4()),
+            run_id=context.run.run_id,
             session=session,
             source=settings.curation().source_access,
             processes=settings.limits.threads or 0,
