@@ -131,6 +131,18 @@ def test_a_box_terminated_under_the_run_ends_it(scene):
     assert scene.leases() == []
 
 
+def test_a_lease_book_damaged_under_the_run_ends_it_and_its_tags_stop_the_box(scene):
+    scene.worker(HANGS)
+    run = scene.start()
+    scene.wait_at_work()
+    key = f"home/leases/{scene.bed.instance_id}.json"
+    scene.bed.client("s3").put_object(Bucket=scene.bed.bucket, Key=key, Body=b"{no book")
+    scene.hurt()
+    assert scene.ended(run) != 0
+    assert "By its tags" in scene.log()
+    scene.demand_stopped()
+
+
 def test_every_tenth_call_throttled_is_only_slower(scene):
     scene.bed.faults.throttle = 0.1
     assert scene.ended(scene.start()) == 0, scene.log()
