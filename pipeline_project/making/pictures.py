@@ -53,6 +53,20 @@ def main() -> None:
             job = f"{address}/locations/pipeline_project/jobs/curation_job"
             photograph(job, "job_graph.png", 1700, 950)
             photograph(f"{address}/runs/{_newest_run(address)}", "run.png", 1700, 1000)
+        collections_graph(folder, env)
+
+
+def collections_graph(folder: Path, env: dict[str, str]) -> None:
+    """Run the collections example as assets, and photograph their graph."""
+    pipeline = [sys.executable, "-m", "pipeline_project.cli", "collections", "init", "quality"]
+    subprocess.run(pipeline, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL)
+    env = {**env, "PIPELINE_COLLECTIONS": '["quality/defs.yaml"]'}
+    steps = ",".join(f"image_quality/{step}" for step in ("vol", "sob", "fft", "features", "cls"))
+    made = ["dagster", "asset", "materialize", "-m", "pipeline_project.definitions"]
+    subprocess.run([sys.executable, "-m", *made, "--select", steps], cwd=folder, env=env, check=True)
+    with web_ui(folder, env) as address:
+        group = f"{address}/locations/pipeline_project/asset-groups/image_quality"
+        photograph(group, "collections_graph.png", 1700, 760)
 
 
 @contextmanager
