@@ -98,7 +98,7 @@ class Ec2Instance:
             seen = self._view.look()
         except PipelineError as error:
             return [str(error)]
-        problems = []
+        problems = seen.clock_problems
         if seen.state == "terminated":
             problems.append(f"{self._what('using')}: it is terminated. Set another instance id.")
         if not seen.profile:

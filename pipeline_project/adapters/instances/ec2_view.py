@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pipeline_project.adapters.aws_errors import aws_errors, error_code, patiently
 from pipeline_project.adapters.instances.base import InstanceState
 from pipeline_project.errors import PermanentError, PipelineError
 
+MOST_AHEAD_S = 120.0  # a third of a lease's shortest rest, and more than clocks drift with NTP
 _STATES: dict[str, InstanceState] = {
     "pending": "pending",
     "running": "running",
@@ -29,6 +31,18 @@ class Seen:
     launched: datetime | None
     tags: Mapping[str, str]
     profile: str
+    ahead_s: float = 0.0
+
+    @property
+    def clock_problems(self) -> list[str]:
+        """Say so where this machine's clock is far from AWS's: leases end by the clock."""
+        if abs(self.ahead_s) <= MOST_AHEAD_S:
+            return []
+        way = "ahead of" if self.ahead_s > 0 else "behind"
+        return [
+            f"this machine's clock is {abs(self.ahead_s):.0f} s {way} AWS's, and leases end by the "
+            "clock: a run here could stop the instance under another. Set the clock right (NTP)."
+        ]
 
     @property
     def up(self) -> bool:
@@ -125,6 +139,7 @@ class Ec2View:
             launched=facts.get("LaunchTime"),
             tags={each["Key"]: each["Value"] for each in facts.get("Tags", [])},
             profile=facts.get("IamInstanceProfile", {}).get("Arn", ""),
+            ahead_s=ahead_s(answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")),
         )
 
     def agent_online(self, launched: datetime | None) -> bool:
@@ -177,6 +192,14 @@ class Ec2View:
             f"{what}: it is {value}, so the dead-man's switch would delete the instance. Set it "
             "to stop."
         ]
+
+
+def ahead_s(date: str) -> float:
+    """How far this machine's clock is ahead of a server's, by the date of its answer just now."""
+    try:
+        return (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
+    except (TypeError, ValueError):
+        return 0.0  # it tells none, or none with a zone
 
 
 def aws_code(error: PipelineError) -> str:
