@@ -62,8 +62,9 @@ def collections_graph(folder: Path, env: dict[str, str]) -> None:
     subprocess.run(pipeline, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL)
     env = {**env, "PIPELINE_COLLECTIONS": '["quality/defs.yaml"]'}
     steps = ",".join(f"image_quality/{step}" for step in ("vol", "sob", "fft", "features", "cls"))
-    made = ["dagster", "asset", "materialize", "-m", "pipeline_project.definitions"]
-    subprocess.run([sys.executable, "-m", *made, "--select", steps], cwd=folder, env=env, check=True)
+    run = ["dagster", "asset", "materialize", "-m", "pipeline_project.definitions"]
+    made = [sys.executable, "-m", *run, "--select", steps]
+    subprocess.run(made, cwd=folder, env=env, check=True)
     with web_ui(folder, env) as address:
         group = f"{address}/locations/pipeline_project/asset-groups/image_quality"
         photograph(group, "collections_graph.png", 1700, 760)
