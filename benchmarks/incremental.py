@@ -1,0 +1,411 @@
+"""What a known file costs, and what a new one: python benchmarks/incremental.py
+
+    python benchmarks/incremental.py                      # 100,000 known files, and one new
+    python benchmarks/incremental.py --large 1000000      # also a million known
+    python benchmarks/incremental.py --s3 100000          # also lists as many keys of a SeaweedFS
+    python benchmarks/incremental.py --dvc venv/bin/dvc   # also dvc on 10,000 files, one changed
+
+Makes its own lakes and files in a temporary folder (--keep FOLDER uses and keeps one). Known
+files are rows that the lake's own writer wrote; the new ones are real pictures that the real
+worker looks at. Draws images/incremental.svg. Every claim is checked, and the script ends with 1
+where one fails.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+from known_lake import make_known, stages_of
+from line_plot import line_plot
+from machine import machine
+
+from pipeline_project.adapters.engine.threads import ThreadEngine
+from pipeline_project.adapters.lake.lance import LanceLake
+from pipeline_project.adapters.lake.schemas import TABLES
+from pipeline_project.adapters.media.reader import LocalMediaReader
+from pipeline_project.adapters.object_store.local import LocalObjectStore
+from pipeline_project.adapters.sources.folder import FolderSource, fetch_file
+from pipeline_project.core.config import CurationConfig
+from pipeline_project.core.records import MediaRef
+from pipeline_project.worker import ledger, looking, run, select_stage, stages
+from pipeline_project.worker.__main__ import work
+from pipeline_project.worker.identify import identify
+from pipeline_project.worker.listing import Listing
+from pipeline_project.worker.progress import LineProgress
+from pipeline_project.worker.request import (
+    WorkerRequest,
+    WorkerResult,
+    dump_listing,
+    listing_key,
+    request_key,
+)
+
+PICTURE = Path(__file__).resolve().parents[1] / "images" / "incremental.svg"
+NEW = (1, 10, 100, 1000)
+CONFIG = {"quality": {"action": "tag"}, "selection": {"n_samples": 1}}
+PER_FOLDER = 1_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--known", type=int, default=100_000)
+    parser.add_argument("--small", type=int, default=1_000, help="the other line of the plot")
+    parser.add_argument("--large", type=int, default=0, help="decided only, nothing is run")
+    parser.add_argument("--s3", type=int, default=0, help="keys to list on a SeaweedFS")
+    parser.add_argument("--dvc", default="", help="a dvc to time beside us")
+    parser.add_argument("--most-new", type=int, default=NEW[-1])
+    parser.add_argument("--keep", type=Path, help="folder to work in, and to keep")
+    parser.add_argument("--part", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.part:
+        part, *given = json.loads(options.part)
+        print(json.dumps(PARTS[part](*given)))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        measure(options, options.keep or Path(temporary))
+
+
+def measure(options: argparse.Namespace, folder: Path) -> None:
+    print("| what | wall s | CPU s | peak MB | |\n|---|---|---|---|---|")
+    claims: list[tuple[str, bool]] = []
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for known in (options.known, options.small):
+        home = folder / f"known-{known}"
+        made = part("make_folder", str(home), known)
+        line(f"write a lake of {known:,} known files, and the files", made)
+        listed = part("list_folder", str(home))
+        line(f"list a local folder of {known:,} files", listed)
+        line(f"decide: {known:,} known files, nothing new", part("decide", str(home)))
+        points = lines.setdefault(f"{known:,} known files", [])
+        deciding = lines.setdefault(f"{known:,} known: decision", [])
+        for new in (each for each in NEW if each <= options.most_new):
+            part("add_pictures", str(home), new)
+            decided = part("decide", str(home))
+            line(f"decide: {known:,} known files + {new:,} new, which are read", decided)
+            done = part("run_worker", str(home))
+            line(f"the whole run: {known:,} known files + {new:,} new", done)
+            points.append((new, done["wall_s"]))
+            deciding.append((new, decided["wall_s"]))
+            once = done["hashed"] == done["decoded"] == new and done["most_rows"] == 1
+            claims.append((f"{new:,} new beside {known:,}: each looked at exactly once", once))
+            if (known, new) == (options.known, 1):
+                fast = decided["wall_s"] < 2
+                claims.append((f"deciding {known:,} + 1 takes under 2 s", fast))
+        again = part("run_worker", str(home))
+        line(f"the whole run again: {known:,} known files, nothing new", again)
+        claims.append(("nothing new: nothing is read", again["hashed"] == again["decoded"] == 0))
+    if options.large:
+        claims += large(options.large, folder / f"known-{options.large}")
+    if options.s3:
+        line(f"list {options.s3:,} keys of a SeaweedFS here", part("list_bucket", options.s3))
+    changed = part("change_code", str(folder / "code"), 100)
+    print("\n| code changed | sample | score | classify | embed | files decoded |")
+    print("|---|---|---|---|---|---|")
+    for stage, counts in changed["stages"].items():
+        print(f"| {stage} | {' | '.join(str(count) for count in counts)} |")
+    expected = {
+        "sample": [100, 100, 100, 100, 100],
+        "score": [0, 100, 100, 0, 100],
+        "classify": [0, 0, 100, 0, 0],
+        "embed": [0, 0, 0, 100, 100],
+    }
+    claims.append(
+        ("changed code: its stage and those after it only", changed["stages"] == expected)
+    )
+    if options.dvc:
+        beside_dvc(options.dvc, folder)
+    PICTURE.write_text(line_plot(lines, "new files", "seconds"))
+    print(f"\n{PICTURE.name} is drawn.\n")
+    for claim, held in claims:
+        print(f"{'yes' if held else 'NO '}  {claim}")
+    print(f"\n{machine('pylance', 'pyarrow')}")
+    sys.exit(not all(held for _, held in claims))
+
+
+def large(known: int, home: Path) -> list[tuple[str, bool]]:
+    """A million files that are not there: their listing and their rows are."""
+    line(f"write a lake of {known:,} known files", part("make_rows", str(home), known))
+    decided = part("decide", str(home))
+    line(f"decide: {known:,} known files + 1 new", decided)
+    return [
+        (f"deciding {known:,} + 1 takes under 10 s", decided["wall_s"] < 10),
+        (f"deciding {known:,} + 1 takes under 2 GB", decided["peak_mb"] < 2_000),
+    ]
+
+
+def line(what: str, found: dict[str, float], more: str = "") -> None:
+    about = more or str(found.get("about", ""))
+    print(
+        f"| {what} | {found['wall_s']:.2f} | {found['cpu_s']:.2f} | {found['peak_mb']:,.0f} "
+        f"| {about} |",
+        flush=True,
+    )
+
+
+def part(name: str, *given: object) -> dict:
+    """Do one part in a process of its own, so that memory and caches are its own."""
+    command = [sys.executable, __file__, "--part", json.dumps([name, *given])]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+class Timed:
+    """Wall and processor seconds of a `with` block, and this process's peak memory at its end."""
+
+    def __enter__(self) -> "Timed":
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+        self.facts: dict[str, object] = {}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        self.facts |= {
+            "wall_s": time.perf_counter() - self._wall,
+            "cpu_s": time.process_time() - self._cpu,
+            "peak_mb": peak_mb,
+        }
+
+
+def lake_of(home: Path) -> LanceLake:
+    return LanceLake((home / "lake").as_uri(), LocalObjectStore(home / "lake"))
+
+
+def config() -> CurationConfig:
+    return CurationConfig.model_validate(CONFIG)
+
+
+def make_folder(home: str, known: int) -> dict:
+    """Empty files with the names of pictures, and a lake that knows them all."""
+    media = Path(home) / "media"
+    with Timed() as timed:
+        for number in range(known):
+            path = media / f"{number // PER_FOLDER:04d}" / f"{number:08d}.jpg"
+            if number % PER_FOLDER == 0:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        make_known(lake_of(Path(home)), FolderSource(media).list(), config(), vectors=True)
+    return timed.facts
+
+
+def make_rows(home: str, known: int) -> dict:
+    """Rows and the listing of files that are not there, and one real file that is new."""
+    folder = Path(home)
+    with Timed() as timed:
+        make_known(lake_of(folder), _imagined(folder, known), config(), vectors=False)
+        add_pictures(home, 1)
+        with (folder / "listing.jsonl").open("wb") as file:
+            for ref in _imagined(folder, known):
+                file.write(dump_listing([ref]))
+            file.write(dump_listing(FolderSource(folder / "media").list()))
+    return timed.facts
+
+
+def _imagined(folder: Path, known: int) -> Iterator[MediaRef]:
+    root = (folder / "media").as_uri()
+    for number in range(known):
+        name = f"{number // PER_FOLDER:04d}/{number:08d}.jpg"
+        yield MediaRef(f"{root}/{name}", name, str(folder / "media"), 40_000, "1700000000000000000")
+
+
+def add_pictures(home: str, count: int) -> dict:
+    """Real pictures, no two alike, named so that earlier ones stay."""
+    media = Path(home) / "media" / f"new-{time.time_ns()}"
+    media.mkdir(parents=True)
+    for number in range(count):
+        random = np.random.default_rng(time.time_ns() + number)
+        coarse = random.integers(0, 256, (6, 8, 3), np.uint8)
+        pixels = cv2.resize(coarse, (320, 240), interpolation=cv2.INTER_CUBIC)
+        pixels = cv2.add(pixels, random.integers(0, 40, pixels.shape, np.uint8))
+        cv2.imwrite(str(media / f"{number:04d}.jpg"), pixels)
+    return {}
+
+
+def list_folder(home: str) -> dict:
+    with Timed() as timed:
+        files = sum(1 for _ in FolderSource(Path(home) / "media").list())
+    return timed.facts | {"about": f"{files:,} files"}
+
+
+def decide(home: str) -> dict:
+    """All of `identify`, which reads only what is new, with the listing at hand as bytes."""
+    folder = Path(home)
+    kept = folder / "listing.jsonl"
+    data = kept.read_bytes() if kept.is_file() else None
+    data = data or dump_listing(FolderSource(folder / "media").list())
+    own, _ = stages_of(config())
+    with Timed() as timed:
+        found = identify(
+            Listing(data),
+            lake=lake_of(folder),
+            fetch=fetch_file,
+            reader=LocalMediaReader(),
+            engine=ThreadEngine(2),
+            progress=LineProgress(interval_s=1e9),
+            take=lambda rows: None,
+            run_id="decides",
+            stages=own,
+        )
+        left = int((~found.complete).sum())
+    return timed.facts | {"about": f"{left:,} to look at, {found.hashed:,} read"}
+
+
+def run_worker(home: str) -> dict:
+    """One run as the job starts it: from the listing in the store to the selection."""
+    folder = Path(home)
+    listing = dump_listing(FolderSource(folder / "media").list())
+    before = lake_of(folder).resolve("main")
+    with Timed() as timed:
+        result = curate(folder, listing)
+    lake = lake_of(folder)
+    new = {
+        row["sha256"]
+        for row in lake.read(TABLES["states"], where=("run_id", {result.run_id})).to_pylist()
+        if row["uri"]
+    }
+    most = max(
+        (
+            lake.read(
+                TABLES[name], columns=["frame_id"], where=("frame_id", {f"{each}:0"})
+            ).num_rows
+            for each in new
+            for name in ("frames", "scores", "labels")
+        ),
+        default=0,
+    )
+    counts = result.counts
+    return timed.facts | {
+        "hashed": counts["hashed_files"],
+        "decoded": counts["decoded_files"],
+        "most_rows": most,
+        "about": f"{counts['hashed_files']:.0f} read, {counts['decoded_files']:.0f} decoded, "
+        f"first commit {before.sequence if before else 0}",
+    }
+
+
+def curate(folder: Path, listing: bytes, **settings: object) -> WorkerResult:
+    store = LocalObjectStore(folder / "store")
+    run_id = f"run-{time.time_ns()}"
+    request = WorkerRequest(
+        run_id=run_id,
+        config=CurationConfig.model_validate({**CONFIG, **settings}),
+        source=str(folder / "media"),
+    )
+    store.put(listing_key(run_id), listing)
+    store.put(request_key(run_id), request.model_dump_json().encode())
+    return work(folder.as_uri(), request_key(run_id), LineProgress(interval_s=1e9))
+
+
+def list_bucket(keys: int) -> dict:
+    from bucket import fill
+
+    from pipeline_project.adapters.sources.bucket import BucketSource
+    from pipeline_project_tests.seaweed import environment, running
+
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "weed") as server:
+        with environment(server.environment):
+            bucket = server.make_bucket()
+            fill(server, bucket, keys)
+            source = BucketSource(f"s3://{bucket}/p", session=server.session())
+            with Timed() as timed:
+                found = sum(1 for _ in source.list())
+    return timed.facts | {"about": f"{found:,} keys"}
+
+
+def change_code(home: str, files: int) -> dict:
+    """Raise each stage's version in turn; which stages run again, on how many files."""
+    folder = Path(home)
+    (folder / "media").mkdir(parents=True)
+    add_pictures(home, files)
+    listing = dump_listing(FolderSource(folder / "media").list())
+    curate(folder, listing)
+    found = {}
+    with Timed() as timed:
+        for stage in stages.FRAME_STAGES:
+            versions = MappingProxyType({**stages.VERSIONS, stage: f"{stage} raised"})
+            for module in (stages, run, looking, ledger, select_stage):
+                module.VERSIONS = versions
+            result = curate(folder, listing)
+            done = {facts.name: facts.done for facts in result.stages}
+            decoded = int(result.counts["decoded_files"])
+            found[stage] = [*(done[name] for name in stages.FRAME_STAGES), decoded]
+    return timed.facts | {"stages": found}
+
+
+def beside_dvc(dvc: str, folder: Path) -> None:
+    """10,000 pictures, one changed: dvc add, status and repro, and our whole run."""
+    place = (folder / "beside-dvc").absolute()
+    media = place / "media"
+    media.mkdir(parents=True)
+    dvc = str(Path(dvc).absolute())
+    environ = {**os.environ, "DVC_NO_ANALYTICS": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    add_pictures(str(place), 10_000)
+    print("\n| 10,000 pictures of 320x240 px | wall s | processed |\n|---|---|---|")
+
+    def shell(*command: str) -> float:
+        started = time.perf_counter()
+        subprocess.run(command, cwd=place, env=environ, check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - started
+
+    def change(number: int) -> None:
+        path = sorted(media.rglob("*.jpg"))[number]
+        cv2.imwrite(str(path), np.random.default_rng(number).integers(0, 256, (240, 320, 3)))
+
+    shell("git", "init", "-q")
+    shell(dvc, "init", "-q")
+    # What a stage of dvc is given is the folder; what it does is to measure each picture.
+    (place / "measure.py").write_text(
+        "import cv2, json, pathlib\n"
+        "paths = sorted(pathlib.Path('media').rglob('*.jpg'))\n"
+        "sharp = {str(p): cv2.Laplacian(cv2.imread(str(p), 0), cv2.CV_64F).var() for p in paths}\n"
+        "pathlib.Path('sharp.json').write_text(json.dumps(sharp))\n"
+    )
+    (place / "dvc.yaml").write_text(
+        f"stages:\n  measure:\n    cmd: {sys.executable} measure.py\n"
+        "    deps: [measure.py, media]\n    outs: [sharp.json]\n"
+    )
+    print(f"| dvc add, at first | {shell(dvc, 'add', '-q', 'media'):.1f} | 10,000 |", flush=True)
+    print(f"| dvc repro, at first | {shell(dvc, 'repro', '-q'):.1f} | 10,000 |")
+    print(f"| dvc repro, nothing changed | {shell(dvc, 'repro', '-q'):.1f} | 0 |")
+    change(0)
+    print(f"| dvc status, one changed | {shell(dvc, 'status'):.1f} | 0 |")
+    print(f"| dvc add, one changed | {shell(dvc, 'add', '-q', 'media'):.1f} | 1 |")
+    print(f"| dvc repro (Laplacian only), one changed | {shell(dvc, 'repro', '-q'):.1f} | 10,000 |")
+    for what, number in (
+        ("at first (all measures, embeddings)", None),
+        ("nothing changed", None),
+        ("one changed", 1),
+    ):
+        if number is not None:
+            change(number)
+        done = part("run_worker", str(place))
+        print(f"| pipeline, {what} | {done['wall_s']:.1f} | {done['decoded']:,.0f} |", flush=True)
+
+
+PARTS = {
+    each.__name__: each
+    for each in (
+        make_folder,
+        make_rows,
+        add_pictures,
+        list_folder,
+        decide,
+        run_worker,
+        list_bucket,
+        change_code,
+    )
+}
+
+if __name__ == "__main__":
+    main()
