@@ -21,9 +21,10 @@ from pipeline_project.adapters.measuring.torch_filters import (
 )
 from pipeline_project.core.quality.picture import HISTOGRAM_PX
 from pipeline_project.core.quality.pyramid import REFERENCE_PX, ROUNDING
-from pipeline_project.core.quality.rings import rings
+from pipeline_project.core.quality.sectors import BANDS, DIRECTIONS, RINGS, sectors
 from pipeline_project.core.quality.spectra import (
     NEIGHBOURHOOD_BINS,
+    NOISE_HEIGHT,
     POWER_FLOOR,
     TILE_PX,
     tables,
@@ -143,14 +144,46 @@ class Batch:
         return self.over_local_mean(spectra.flatten(0, 1)).reshape(*spectra.shape[:2], -1)
 
     @cached_property
+    def highest(self) -> Tensor:
+        """The bin of each tile's largest height, shape (n, tiles)."""
+        return self.heights.argmax(dim=2)
+
+    @cached_property
     def peaks(self) -> Tensor:
         """The largest height of each tile, shape (n, tiles)."""
-        return self.heights.amax(dim=2)
+        return self.heights.gather(2, self.highest[:, :, None])[:, :, 0]
+
+    @cached_property
+    def mean_heights(self) -> Tensor:
+        """Heights of the mean spectrum, shape (n, 96, 49)."""
+        return self.over_local_mean(self.mean_spectrum)
+
+    @cached_property
+    def excess(self) -> Tensor:
+        """Sum of what each tile's heights exceed those of noise, shape (n, tiles), float64."""
+        return (self.heights - NOISE_HEIGHT).clamp(min=0).sum(dim=2, dtype=torch.float64)
+
+    @cached_property
+    def rings_and_sectors(self) -> tuple[Tensor, Tensor]:
+        """Means of tiles over rings, (n, tiles, 12), and sectors, (n, tiles, 6, 8), float64."""
+        means = self.log_power.flatten(2).double() @ self.on_device("cells", _cell_weights)
+        count, tiles = means.shape[:2]
+        return means[..., :RINGS], means[..., RINGS:].reshape(count, tiles, BANDS, DIRECTIONS)
 
     @cached_property
     def ring_means(self) -> Tensor:
         """Means of the mean spectrum over rings of frequency, shape (n, 12), float64."""
-        return self.mean_spectrum.flatten(1).double() @ self.on_device("rings", _ring_weights)
+        return self.rings_and_sectors[0].mean(dim=1)
+
+    @cached_property
+    def mean_sectors(self) -> Tensor:
+        """Means of the mean spectrum over bands and directions, shape (n, 6, 8), float64."""
+        return self.rings_and_sectors[1].mean(dim=1)
+
+    @cached_property
+    def tile_bands(self) -> Tensor:
+        """Means of tiles over bands, each direction counting alike, shape (n, tiles, 6)."""
+        return self.rings_and_sectors[1].mean(dim=3)
 
     @cached_property
     def histogram(self) -> Tensor:
@@ -185,10 +218,9 @@ def log_laplacian(batch: Batch, index: int) -> Tensor:
     return (batch.laplacian(index).mean_square + ROUNDING).log()
 
 
-def _ring_weights() -> np.ndarray:
-    table = rings()
-    weights = np.zeros((tables().radius.size, len(table.bins)))
-    ends = [*table.starts[1:], len(table.order)]
-    for ring, (start, end) in enumerate(zip(table.starts, ends, strict=True)):
-        weights[table.order[start:end], ring] = 1 / table.bins[ring]
+def _cell_weights() -> np.ndarray:
+    table = sectors()
+    weights = np.zeros((tables().radius.size, table.shares.shape[1]))
+    cells = np.searchsorted(table.starts, np.arange(len(table.order)), side="right") - 1
+    weights[table.order] = table.shares[cells]
     return weights

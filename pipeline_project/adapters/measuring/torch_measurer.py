@@ -11,9 +11,12 @@ from pipeline_project.adapters.measuring.torch_measures import TWINS
 from pipeline_project.core.quality.gray import Gray
 from pipeline_project.core.quality.picture import Picture
 from pipeline_project.core.quality.registry import MEASURES, measure_picture
+from pipeline_project.core.quality.spectra import TILE_PX, TILES_PER_AXIS
 
 # Intermediates take about 30 bytes per pixel: half a gigabyte.
 BATCH_PX = 16_000_000
+# The nine tiles of a small picture overlap and have more pixels than it has.
+TILES_PX = TILES_PER_AXIS**2 * TILE_PX**2
 
 
 class TorchMeasurer:
@@ -21,8 +24,7 @@ class TorchMeasurer:
 
     Pictures of one size go to the device together, others by themselves. Where its memory does
     not suffice, half as many go, and in the end the processor measures what is too large alone.
-    Measures without a twin in `torch_measures`, of colour and of directions, tile bands and
-    lattices, are taken on the processor.
+    Measures of colour have no twin in `torch_measures` and are taken on the processor.
 
     Attributes:
         gather_px: as in `Measurer`.
@@ -89,6 +91,6 @@ def _alike(pictures: Sequence[Picture]) -> list[list[int]]:
         by_size.setdefault(picture.gray.shape, []).append(place)
     groups: list[list[int]] = []
     for (height, width), places in by_size.items():
-        most = max(1, BATCH_PX // (height * width))
+        most = max(1, BATCH_PX // max(height * width, TILES_PX))
         groups += [places[start : start + most] for start in range(0, len(places), most)]
     return groups

@@ -4,7 +4,7 @@ Formulas, units and sources stand there; here they are only computed for many pi
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -17,14 +17,11 @@ from pipeline_project.adapters.measuring.torch_batch import (
     log_laplacian,
 )
 from pipeline_project.adapters.measuring.torch_filters import box_mean, crossed_second_derivative
+from pipeline_project.adapters.measuring.torch_spectra import SPECTRAL_TWINS, Twin
 from pipeline_project.core.quality.exposure import DARK_LEVEL, LIGHT_LEVEL
 from pipeline_project.core.quality.pyramid import ROUNDING
 from pipeline_project.core.quality.reblur import BOX_PX
-from pipeline_project.core.quality.rings import rings
 from pipeline_project.core.quality.sharpness import FLOOR
-from pipeline_project.core.quality.spectra import bins_in_band
-
-Twin = Callable[[Batch], Tensor]
 
 
 def _laplacian_variance(batch: Batch) -> Tensor:
@@ -40,10 +37,6 @@ def _laplacian_variance(batch: Batch) -> Tensor:
 
 def _sobel_variance(batch: Batch) -> Tensor:
     return (batch.gradient.mean_square - batch.gradient.mean**2).clamp(min=0)
-
-
-def _fft_high_frequency(batch: Batch) -> Tensor:
-    return 10 * batch.high_power.clamp(min=0).log1p().mean(dim=1)
 
 
 def _mean_luma(batch: Batch) -> Tensor:
@@ -78,55 +71,6 @@ def _reblur_ratio(batch: Batch) -> Tensor:
     return batch.at_reference(0, log_ratio)
 
 
-def _median(values: Tensor) -> Tensor:
-    """Median along axis 1; of an even number the mean of the middle two."""
-    ordered, count = values.double().sort(dim=1).values, values.shape[1]
-    return (ordered[:, (count - 1) // 2] + ordered[:, count // 2]) / 2
-
-
-def _spectral_peak_mean(batch: Batch) -> Tensor:
-    return batch.over_local_mean(batch.mean_spectrum).flatten(1).amax(dim=1).double()
-
-
-def _spectral_peak_kurtosis(batch: Batch) -> Tensor:
-    squares = batch.heights.double().square()
-    sums = squares.sum(dim=2)
-    return _median(bins_in_band() * squares.square().sum(dim=2) / (sums**2).clamp(min=1e-6))
-
-
-def _spectral_slope(batch: Batch) -> Tensor:
-    return batch.ring_means @ batch.on_device("slope", lambda: rings().slope.astype(np.float64))
-
-
-def _spectral_band(number: int) -> Twin:
-    mine, lowest = slice(2 * number - 2, 2 * number), slice(0, 2)
-
-    def band(batch: Batch) -> Tensor:
-        bins = batch.on_device("bins", lambda: rings().bins.astype(np.float64))
-        means = batch.ring_means
-        return (
-            means[:, mine] @ bins[mine] / bins[mine].sum()
-            - means[:, lowest] @ bins[lowest] / bins[lowest].sum()
-        )
-
-    return band
-
-
-def _radial_residual(batch: Batch) -> Tensor:
-    table = rings()
-
-    def weights() -> np.ndarray:
-        # What np.interp gives of each ring alone; it is linear in the rings.
-        alone = np.eye(len(table.log_middles))
-        rows = [np.interp(table.log_radius, table.log_middles, row) for row in alone]
-        return np.array(rows)
-
-    expected = batch.ring_means @ batch.on_device("interpolation", weights)
-    places = batch.on_device("peak bins", lambda: table.peak_bins)
-    seen = batch.mean_spectrum.flatten(1).index_select(1, places)
-    return (seen.double() - expected).amax(dim=1).clamp(min=0)
-
-
 def _contrast(batch: Batch) -> Tensor:
     levels = batch.on_device("levels", lambda: np.arange(256.0))
     mean = batch.histogram @ levels
@@ -158,7 +102,6 @@ TWINS: Mapping[str, Twin] = MappingProxyType(
     {
         "laplacian_variance": _laplacian_variance,
         "sobel_variance": _sobel_variance,
-        "fft_high_frequency": _fft_high_frequency,
         "mean_luma": _mean_luma,
         "sharpness": _sharpness,
         "tenengrad": lambda batch: batch.gradient.mean_square,
@@ -167,13 +110,7 @@ TWINS: Mapping[str, Twin] = MappingProxyType(
         "quarter_laplacian_variance": _at_scale(2),
         "tile_laplacian_variance": _tile_laplacian_variance,
         "reblur_ratio": _reblur_ratio,
-        "spectral_peak_median": lambda batch: _median(batch.peaks),
-        "spectral_peak_max": lambda batch: batch.peaks.amax(dim=1).double(),
-        "spectral_peak_mean": _spectral_peak_mean,
-        "spectral_peak_kurtosis": _spectral_peak_kurtosis,
-        "spectral_slope": _spectral_slope,
-        **{f"spectral_band_{number}": _spectral_band(number) for number in range(2, 7)},
-        "radial_residual": _radial_residual,
+        **SPECTRAL_TWINS,
         "dark_share": lambda batch: batch.histogram[:, :DARK_LEVEL].sum(dim=1).clamp(max=1),
         "light_share": lambda batch: batch.histogram[:, LIGHT_LEVEL:].sum(dim=1).clamp(max=1),
         "contrast": _contrast,

@@ -1,11 +1,10 @@
 """Whether detail is lost in one direction and kept in another, as by a moving camera."""
 
+import math
 from collections.abc import Callable
-
-import numpy as np
+from statistics import median
 
 from pipeline_project.core.quality.picture import Picture
-from pipeline_project.core.quality.sectors import sectors
 
 # Bands 3 to 5, 0.08 to 0.36 cycles per pixel: above what the scene alone decides, below noise.
 MIDDLE = slice(2, 5)
@@ -31,7 +30,7 @@ def spectral_anisotropy(picture: Picture) -> float:
         Krahmer et al., "Blind image deconvolution: motion blur estimation", IMA preprint 2133
         (2006), on the direction of motion in the spectrum; the measure is this project's own.
     """
-    return float(abs(_harmonics(picture)[MIDDLE].sum()))
+    return abs(sum(picture.harmonics[MIDDLE]))
 
 
 def spectral_anisotropy_of(number: int) -> Callable[[Picture], float]:
@@ -39,7 +38,7 @@ def spectral_anisotropy_of(number: int) -> Callable[[Picture], float]:
 
     def anisotropy(picture: Picture) -> float:
         """Return how much more power one direction of a band has: higher is motion."""
-        return float(abs(_harmonics(picture)[number - 1]))
+        return abs(picture.harmonics[number - 1])
 
     anisotropy.__name__ = f"spectral_anisotropy_{number}"
     return anisotropy
@@ -55,8 +54,8 @@ def spectral_alignment(picture: Picture) -> float:
     Returns:
         Product of two amplitudes in natural logarithms of power, any sign.
     """
-    found = _harmonics(picture)
-    return float((found[0] * np.conj(found[MIDDLE].sum())).real)
+    found = picture.harmonics
+    return (found[0] * sum(found[MIDDLE]).conjugate()).real
 
 
 def spectral_direction_spread(picture: Picture) -> float:
@@ -64,7 +63,9 @@ def spectral_direction_spread(picture: Picture) -> float:
 
     Of the tiles' mean over bands 3 to 5; as `spectral_anisotropy`, but of any shape.
     """
-    return float(picture.sectors.mean(axis=0)[MIDDLE].mean(axis=0).std())
+    levels = picture.mean_sectors[MIDDLE].mean(axis=0)
+    levels -= levels.mean()
+    return math.sqrt(levels @ levels / levels.size)
 
 
 def spectral_weakest_direction(picture: Picture) -> float:
@@ -74,9 +75,4 @@ def spectral_weakest_direction(picture: Picture) -> float:
     which this is least; the median over tiles.
     """
     away = picture.sectors[:, 4] - picture.sectors[:, 1]
-    return float(np.median(away.min(axis=1)))
-
-
-def _harmonics(picture: Picture) -> np.ndarray:
-    """Second harmonic over direction of each band of the mean spectrum, complex, shape (6,)."""
-    return np.asarray((picture.sectors.mean(axis=0) * sectors().second).sum(axis=1))
+    return float(median(away.min(axis=1).tolist()))

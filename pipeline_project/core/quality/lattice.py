@@ -1,22 +1,16 @@
 """Moiré against texture: how many peaks there are, where, and whether they stand alone."""
 
+import math
 from statistics import median
 
-import cv2
 import numpy as np
 
 from pipeline_project.core.quality.picture import Picture
 from pipeline_project.core.quality.rings import rings
-from pipeline_project.core.quality.spectra import (
-    COLUMNS,
-    NEIGHBOURHOOD_BINS,
-    TILE_PX,
-    Floats,
-    over_local_mean,
-)
+from pipeline_project.core.quality.spectra import COLUMNS, NEIGHBOURHOOD_BINS, TILE_PX
 
-# Noise seldom stands higher over its neighbours than this, in natural logarithms of power.
-NOISE_HEIGHT = 2.0
+# The 3x3 bins around one.
+AROUND = (np.arange(-1, 2)[:, None] * COLUMNS + np.arange(-1, 2)).ravel()
 
 
 def spectral_peak_upper(picture: Picture) -> float:
@@ -25,7 +19,7 @@ def spectral_peak_upper(picture: Picture) -> float:
     As `spectral_peak_median`, for moiré that fills a third of the picture. The quartile is the
     third highest of nine tiles.
     """
-    peaks = np.sort(picture.spectra.peaks)
+    peaks = sorted(picture.spectra.peaks.tolist())
     return float(peaks[(3 * len(peaks)) // 4])
 
 
@@ -35,7 +29,7 @@ def spectral_peak_second(picture: Picture) -> float:
     As `spectral_peak_mean`, with the 9x9 bins around the highest left out. The pixels of a
     screen lie in rows and columns, so its peaks come in pairs; one set of lines has but one.
     """
-    heights = over_local_mean(picture.spectra.mean[None])[0]
+    heights = picture.spectra.mean_heights.copy()
     row, column = divmod(int(heights.argmax()), COLUMNS)
     reach = NEIGHBOURHOOD_BINS // 2
     heights[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1] = 0
@@ -48,7 +42,23 @@ def spectral_peak_broad(picture: Picture) -> float:
     As `spectral_peak_median`, for peaks smeared by a grid whose period changes within a tile, as
     when the camera looks at a screen from aside; single bins of noise average out.
     """
-    return median(float(cv2.blur(each, (3, 3)).max()) for each in picture.spectra.heights)
+    heights = picture.spectra.heights
+    # The mask keeps no bin of the first row, nor of the first two columns and the last. So the
+    # next in memory is the next in the spectrum, or 0 as its mirror image is; but beside the last
+    # row and the last column, which are mirrored here.
+    flat = heights.ravel()
+    across = np.zeros_like(flat)
+    np.add(flat[:-2], flat[1:-1], out=across[1:-1])
+    across[1:-1] += flat[2:]
+    rows = across.reshape(heights.shape)
+    rows[:, :, -1] = 2 * heights[:, :, -2]
+    sums = np.zeros_like(flat)
+    np.add(across[: -2 * COLUMNS], across[COLUMNS:-COLUMNS], out=sums[COLUMNS:-COLUMNS])
+    sums[COLUMNS:-COLUMNS] += across[2 * COLUMNS :]
+    squares = sums.reshape(heights.shape)
+    squares[:, 0] = 2 * rows[:, 1]
+    squares[:, -1] = rows[:, -1] + 2 * rows[:, -2]
+    return float(median(squares.reshape(len(squares), -1).max(axis=1).tolist())) / 9
 
 
 def spectral_peak_half(picture: Picture) -> float:
@@ -57,7 +67,12 @@ def spectral_peak_half(picture: Picture) -> float:
     Threads, bricks and tiles repeat with the period of their whole pattern, of which the
     highest peak is often a harmonic; moiré seldom has a peak there.
     """
-    return median(_at_half(each) for each in picture.spectra.heights)
+    found = picture.spectra
+    rows, columns = np.divmod(found.highest, COLUMNS)
+    middle = TILE_PX // 2
+    rows = np.clip((rows - middle) // 2 + middle, 1, TILE_PX - 2)
+    near = (rows * COLUMNS + np.maximum(columns // 2, 1))[:, None] + AROUND
+    return float(median(found.heights_at(near).max(axis=1).tolist()))
 
 
 def spectral_excess_max(picture: Picture) -> float:
@@ -66,12 +81,12 @@ def spectral_excess_max(picture: Picture) -> float:
     ln(1 + sum of what heights exceed 2) over the peak band: real textures with their harmonics
     have many such bins, moiré has few but high ones (see `spectral_peak_max`).
     """
-    return float(np.log1p(_excess(picture).max()))
+    return math.log1p(picture.spectra.excess.max())
 
 
 def spectral_excess_median(picture: Picture) -> float:
     """Return how much of the spectrum stands out, the median over tiles: higher is moiré."""
-    return float(np.log1p(np.median(_excess(picture))))
+    return math.log1p(median(picture.spectra.excess.tolist()))
 
 
 def radial_residual_median(picture: Picture) -> float:
@@ -80,21 +95,5 @@ def radial_residual_median(picture: Picture) -> float:
     As `radial_residual`, tile by tile, from 0.05 to 0.2 cycles per pixel and off the axes: wide
     bands of moiré, which are too near to zero frequency for a local mean.
     """
-    table, means = rings(), picture.tile_rings
-    lower = means[:, table.coarse_upper - 1]
-    expected = lower + table.coarse_share * (means[:, table.coarse_upper] - lower)
-    flat = picture.spectra.log_power.reshape(len(means), -1)
-    return float(np.median((flat[:, table.coarse_bins] - expected).max(axis=1)))
-
-
-def _excess(picture: Picture) -> Floats:
-    over = picture.spectra.heights - np.float32(NOISE_HEIGHT)
-    np.maximum(over, 0, out=over)
-    return np.asarray(over.reshape(len(over), -1).sum(axis=1))
-
-
-def _at_half(heights: Floats) -> float:
-    row, column = divmod(int(heights.argmax()), COLUMNS)
-    middle = TILE_PX // 2
-    row, column = min(max((row - middle) // 2 + middle, 1), TILE_PX - 2), max(column // 2, 1)
-    return float(heights[row - 1 : row + 2, column - 1 : column + 2].max())
+    away = rings().coarse.largest(picture.spectra.log_power, picture.tile_rings)
+    return float(median(away.tolist()))

@@ -3,7 +3,7 @@
 from statistics import median
 
 from pipeline_project.core.quality.picture import Picture
-from pipeline_project.core.quality.spectra import bins_in_band, over_local_mean
+from pipeline_project.core.quality.spectra import bins_in_band
 
 
 def spectral_peak_median(picture: Picture) -> float:
@@ -47,7 +47,7 @@ def spectral_peak_mean(picture: Picture) -> float:
     As `spectral_peak_median`, but only a frequency that all tiles share stands out, as that of a
     screen does, and noise is averaged away.
     """
-    return float(over_local_mean(picture.spectra.mean[None]).max())
+    return float(picture.spectra.mean_heights.max())
 
 
 def spectral_peak_kurtosis(picture: Picture) -> float:

@@ -8,10 +8,9 @@ import numpy.typing as npt
 
 from pipeline_project.core.quality.gray import Gray, checked_gray, to_gray
 from pipeline_project.core.quality.pyramid import Pyramid
-from pipeline_project.core.quality.rings import ring_means, tile_ring_means
-from pipeline_project.core.quality.sectors import sector_means
+from pipeline_project.core.quality.rings import Means, rings
+from pipeline_project.core.quality.sectors import ring_and_sector_means, sectors
 from pipeline_project.core.quality.spectra import (
-    Floats,
     Spectra,
     spectra,
     spectra_of_tiles,
@@ -66,20 +65,42 @@ class Picture:
         """Spectra of nine tiles of the native gray pixels."""
         return spectra(self.gray)
 
-    @cached_property
-    def ring_means(self) -> Floats:
-        """Means of the tiles' mean spectrum over rings of frequency, shape (12,)."""
-        return ring_means(self.spectra.mean)
-
-    @cached_property
-    def tile_rings(self) -> Floats:
+    @property
+    def tile_rings(self) -> Means:
         """Means of each tile's spectrum over rings of frequency, shape (tiles, 12)."""
-        return tile_ring_means(self.spectra.log_power)
+        return self._rings_and_sectors[0]
+
+    @property
+    def sectors(self) -> Means:
+        """Means of each tile's spectrum over bands and directions, shape (tiles, 6, 8)."""
+        return self._rings_and_sectors[1]
 
     @cached_property
-    def sectors(self) -> Floats:
-        """Means of each tile's spectrum over bands and directions, shape (tiles, 6, 8)."""
-        return sector_means(self.spectra.log_power)
+    def ring_means(self) -> Means:
+        """Means of the tiles' mean spectrum over rings of frequency, shape (12,)."""
+        return np.asarray(self.tile_rings.mean(axis=0))
+
+    @cached_property
+    def bands(self) -> list[float]:
+        """Means of the tiles' mean spectrum over 6 bands of two rings each."""
+        bins = rings().bins
+        sums = (self.ring_means * bins).reshape(-1, 2).sum(axis=1)
+        return list((sums / bins.reshape(-1, 2).sum(axis=1)).tolist())
+
+    @cached_property
+    def tile_bands(self) -> Means:
+        """Means of each tile over bands, each direction counting alike, shape (tiles, 6)."""
+        return np.asarray(self.sectors.mean(axis=2))
+
+    @cached_property
+    def mean_sectors(self) -> Means:
+        """Means of the tiles' mean spectrum over bands and directions, shape (6, 8)."""
+        return np.asarray(self.sectors.mean(axis=0))
+
+    @cached_property
+    def harmonics(self) -> list[complex]:
+        """Second harmonic over direction of each of 6 bands of the tiles' mean spectrum."""
+        return list((self.mean_sectors @ sectors().second).tolist())
 
     @cached_property
     def red_difference(self) -> Spectra:
@@ -101,6 +122,10 @@ class Picture:
     def spread_rows(self) -> Gray:
         """Evenly spread rows, all of them where there are under 200,000 pixels."""
         return self.gray[:: max(1, self.gray.size // HISTOGRAM_PX)]
+
+    @cached_property
+    def _rings_and_sectors(self) -> tuple[Means, Means]:
+        return ring_and_sector_means(self.spectra.log_power)
 
     def _chroma(self, channel: int) -> Spectra:
         if self.rgb is None:

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-import numpy as np
-
 from pipeline_project.core.quality.picture import Picture
 from pipeline_project.core.quality.rings import rings
 
@@ -44,12 +42,7 @@ def spectral_band(number: int) -> Callable[[Picture], float]:
 
     def band(picture: Picture) -> float:
         """Return mean log power of one band less that of the lowest: higher is sharper."""
-        means, bins = picture.ring_means, rings().bins
-        mine, lowest = slice(2 * number - 2, 2 * number), slice(0, 2)
-        return float(
-            means[mine] @ bins[mine] / bins[mine].sum()
-            - means[lowest] @ bins[lowest] / bins[lowest].sum()
-        )
+        return picture.bands[number - 1] - picture.bands[0]
 
     band.__name__ = f"spectral_band_{number}"
     return band
@@ -71,7 +64,5 @@ def radial_residual(picture: Picture) -> float:
         Straight edges of one direction stand over their ring too, so buildings score higher than
         foliage; `spectral_peak_mean` looks at a bin's neighbours instead.
     """
-    table = rings()
-    expected = np.interp(table.log_radius, table.log_middles, picture.ring_means)
-    residual = picture.spectra.mean.ravel()[table.peak_bins] - expected
-    return max(float(residual.max()), 0.0)
+    (residual,) = rings().residual.largest(picture.spectra.mean[None], picture.ring_means[None])
+    return max(float(residual), 0.0)

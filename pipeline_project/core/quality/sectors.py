@@ -1,4 +1,4 @@
-"""Means of spectra over bands of frequency and sectors of direction, tile by tile."""
+"""Means of spectra over rings of frequency and sectors of direction, tile by tile."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -9,43 +9,47 @@ import numpy.typing as npt
 from pipeline_project.core.quality.rings import RING_EDGES
 from pipeline_project.core.quality.spectra import COLUMNS, TILE_PX, Floats, frequencies
 
+RINGS = len(RING_EDGES) - 1
 # Two rings make a band.
-BAND_EDGES = RING_EDGES[::2]
-BANDS = len(BAND_EDGES) - 1
+BANDS = RINGS // 2
 DIRECTIONS = 8
 
+Means = npt.NDArray[np.float64]
 
-def sector_means(log_power: Floats) -> Floats:
-    """Take the mean over each of 6 bands and 8 directions.
+
+def ring_and_sector_means(log_power: Floats) -> tuple[Means, Means]:
+    """Take the means over 12 rings, and over 6 bands and 8 directions, in one pass.
 
     Args:
         log_power: shape (tiles, 96, 49), as `Spectra.log_power`.
 
     Returns:
-        Shape (tiles, 6, 8), bands from low to high frequency. Direction n is about the angle
-        n x 22.5 degrees from the horizontal axis of the spectrum.
+        Shape (tiles, 12), from low to high frequency; and shape (tiles, 6, 8), bands from low to
+        high frequency. Direction n is about the angle n x 22.5 degrees from the horizontal axis
+        of the spectrum.
     """
     table = sectors()
     gathered = log_power.reshape(len(log_power), -1).take(table.order, axis=1)
-    sums = np.add.reduceat(gathered, table.starts, axis=1)
-    return np.asarray((sums / table.bins).reshape(-1, BANDS, DIRECTIONS), np.float32)
+    means = np.add.reduceat(gathered, table.starts, axis=1) @ table.shares
+    return means[:, :RINGS], means[:, RINGS:].reshape(-1, BANDS, DIRECTIONS)
 
 
 @dataclass(frozen=True)
 class Sectors:
-    """Which bins are in which sector of which band.
+    """Which bins are in which cell, a direction of a ring, and which cells make what.
 
     Attributes:
-        order: bins, sector by sector, those of the lowest band first.
-        starts: where in `order` each sector starts, shape (48,).
-        bins: how many each sector has, shape (48,).
+        order: bins, cell by cell, those of the lowest ring first.
+        starts: where in `order` each cell starts; cells without bins are left out.
+        shares: weight of a sum over each cell in the mean of each of 12 rings and 48 sectors,
+            shape (cells, 60).
         second: weights of the second harmonic over directions, complex, shape (8,).
     """
 
     order: npt.NDArray[np.intp]
     starts: npt.NDArray[np.intp]
-    bins: Floats
-    second: npt.NDArray[np.complex64]
+    shares: Means
+    second: npt.NDArray[np.complex128]
 
 
 @cache
@@ -55,14 +59,19 @@ def sectors() -> Sectors:
     across = (np.arange(COLUMNS) / TILE_PX)[None, :]
     angle = np.arctan2(*np.broadcast_arrays(down, across)) % np.pi
     direction = np.round(angle / (np.pi / DIRECTIONS)).astype(int) % DIRECTIONS
-    band = np.digitize(frequencies(), BAND_EDGES) - 1
-    number = (band * DIRECTIONS + direction).ravel()
-    inside = np.flatnonzero(((band >= 0) & (band < BANDS)).ravel())
+    ring = np.digitize(frequencies(), RING_EDGES) - 1
+    number = (ring * DIRECTIONS + direction).ravel()
+    inside = np.flatnonzero(((ring >= 0) & (ring < RINGS)).ravel())
     order = inside[np.argsort(number[inside], kind="stable")]
-    bins = np.bincount(number[inside], minlength=BANDS * DIRECTIONS)
-    return Sectors(
-        order,
-        np.concatenate([[0], np.cumsum(bins)[:-1]]),
-        bins.astype(np.float32),
-        (np.exp(2j * np.pi * np.arange(DIRECTIONS) / DIRECTIONS) / DIRECTIONS).astype(np.complex64),
+    cells, starts, bins = np.unique(number[order], return_index=True, return_counts=True)
+    rings = cells // DIRECTIONS
+    parts = np.concatenate(
+        [
+            rings[:, None] == np.arange(RINGS),
+            (rings // 2 * DIRECTIONS + cells % DIRECTIONS)[:, None]
+            == np.arange(BANDS * DIRECTIONS),
+        ],
+        axis=1,
     )
+    second = np.exp(2j * np.pi * np.arange(DIRECTIONS) / DIRECTIONS) / DIRECTIONS
+    return Sectors(order, starts, parts / (bins @ parts), second)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline_project.core.quality.gray import Gray
+from pipeline_project.core.quality.scratch import Scratch
 
 TILE_PX = 96
 TILES_PER_AXIS = 3
@@ -28,7 +29,12 @@ NEIGHBOURHOOD_BINS = 9
 # across an image 500 pixels wide.
 LOW_CYCLES_PER_PX = 0.12
 
+# Noise seldom stands higher over its neighbours than this, in natural logarithms of power.
+NOISE_HEIGHT = 2.0
+
 Floats = npt.NDArray[np.float32]
+Places = npt.NDArray[np.intp]
+_SCRATCH = Scratch()
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Spectra:
     @cached_property
     def mean(self) -> Floats:
         """The tiles' mean log power, shape (96, 49)."""
-        return np.asarray(self.log_power.mean(axis=0))
+        return np.asarray(np.add.reduce(self.log_power) / np.float32(len(self.log_power)))
 
     @cached_property
     def heights(self) -> Floats:
@@ -57,9 +63,31 @@ class Spectra:
         return over_local_mean(self.log_power)
 
     @cached_property
+    def highest(self) -> Places:
+        """The bin of each tile's largest height, row x 49 + column, shape (tiles,)."""
+        return np.asarray(self.heights.reshape(len(self.heights), -1).argmax(axis=1))
+
+    @cached_property
     def peaks(self) -> Floats:
         """The largest height of each tile, shape (tiles,)."""
-        return np.asarray(self.heights.reshape(len(self.heights), -1).max(axis=1))
+        return self.heights_at(self.highest[:, None])[:, 0]
+
+    @cached_property
+    def excess(self) -> Floats:
+        """Sum of what each tile's heights exceed `NOISE_HEIGHT`, shape (tiles,)."""
+        over = self.heights - np.float32(NOISE_HEIGHT)
+        np.maximum(over, 0, out=over)
+        return np.asarray(over.reshape(len(over), -1).sum(axis=1))
+
+    @cached_property
+    def mean_heights(self) -> Floats:
+        """Heights of the tiles' mean spectrum, shape (96, 49)."""
+        return over_local_mean(self.mean[None])[0]
+
+    def heights_at(self, bins: Places) -> Floats:
+        """Heights of some bins of each tile, shape (tiles, n) both."""
+        first = np.arange(len(bins))[:, None] * (TILE_PX * COLUMNS)
+        return np.asarray(self.heights.ravel().take(bins + first))
 
 
 def over_local_mean(log_power: Floats) -> Floats:
@@ -88,16 +116,17 @@ def spectra(channel: Gray) -> Spectra:
 def spectra_of_tiles(cut: Sequence[Gray]) -> Spectra:
     """Transform tiles that were cut already, all of one shape, at most 96x96, uint8."""
     rows, columns = cut[0].shape
-    tiles = np.empty((len(cut), rows, columns), np.float32)
-    for tile, pixels in zip(tiles, cut, strict=True):
-        tile[:] = pixels
-    flat = tiles.reshape(len(tiles), -1)
-    # Without its mean, whose leakage would drown quiet neighbours.
-    flat -= flat.mean(axis=1, keepdims=True)
-    tiles *= window(rows, columns)
+    tiles = _SCRATCH.take(0, (len(cut), TILE_PX, TILE_PX), np.float32)
     if rows < TILE_PX or columns < TILE_PX:
-        tiles = np.pad(tiles, ((0, 0), (0, TILE_PX - rows), (0, TILE_PX - columns)))
-    for tile in tiles:
+        tiles[:] = 0
+    shape = window(rows, columns)
+    # Tile by tile, as each fits the processor's nearest cache.
+    for tile, pixels in zip(tiles, cut, strict=True):
+        filled = tile[:rows, :columns]
+        # Without its mean, whose leakage would drown quiet neighbours.
+        mean = cv2.sumElems(pixels)[0] / pixels.size
+        np.subtract(pixels, np.float32(mean), out=filled)
+        filled *= shape
         # IPP's real transform, in place; it beats scipy's and numpy's batched ones.
         cv2.dft(tile, dst=tile)
     power = _power(tiles)

@@ -19,7 +19,7 @@ def tile_band_max(number: int) -> Callable[[Picture], float]:
 
     def band(picture: Picture) -> float:
         """Return the largest mean log power of one band over tiles: higher is sharper."""
-        return float(picture.sectors[:, number - 1].mean(axis=1).max())
+        return float(picture.tile_bands[:, number - 1].max())
 
     band.__name__ = f"tile_band_{number}_max"
     return band
@@ -30,7 +30,7 @@ def tile_band_5_min(picture: Picture) -> float:
 
     Noise lifts every tile; detail seldom is everywhere. Natural logarithm of a power ratio.
     """
-    levels = picture.sectors.mean(axis=2)
+    levels = picture.tile_bands
     return float((levels[:, 4] - levels[:, 0]).min())
 
 
