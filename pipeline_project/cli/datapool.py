@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline_project.cli.console import print_json, printable, say, write_line
+from pipeline_project.cli.dataset_options import AsJson, Config, Dataset, Home
 from pipeline_project.cli.help import help_of
 from pipeline_project.errors import ConfigError
 
@@ -18,14 +19,6 @@ datapool_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line on stdout.")]
-Home = Annotated[Path | None, typer.Option(help="State of this installation.")]
-Config = Annotated[
-    Path | None, typer.Option(help="Settings file (default: pipeline.yaml, if there).")
-]
-Dataset = Annotated[
-    str | None, typer.Option(help="Name of the dataset (default: that of the settings).")
-]
 
 
 def show(

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline_project.cli.console import print_json, say, shown, write_line
+from pipeline_project.cli.dataset_options import AsJson, Config, Dataset, Home
 
 
 def export(
@@ -30,16 +31,10 @@ def export(
         bool, typer.Option("--images/--no-images", help="Put the pictures into the folder, or not.")
     ] = True,
     tag: Annotated[str, typer.Option(help="Name of the Lightly tag.")] = "picked",
-    dataset: Annotated[
-        str | None, typer.Option(help="Whose newest selection (default: default).")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="Settings file (default: pipeline.yaml, if there).")
-    ] = None,
-    home: Annotated[Path | None, typer.Option(help="State of this installation.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object on stdout; the rest on stderr.")
-    ] = False,
+    dataset: Dataset = None,
+    config: Config = None,
+    home: Home = None,
+    as_json: AsJson = False,
 ) -> None:
     """Add a selection's picks to a folder, in the form that another tool takes.
 

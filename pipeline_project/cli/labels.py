@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline_project.cli.console import print_json, say, shown, write_line
+from pipeline_project.cli.dataset_options import AsJson, Config, Dataset, Home
 from pipeline_project.cli.help import help_of
 
 labels_app = typer.Typer(
@@ -18,16 +19,10 @@ def import_(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="COCO JSON, or a Label Studio JSON export.")
     ],
-    dataset: Annotated[
-        str | None, typer.Option(help="Whose frames these are (default: default).")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="Settings file (default: pipeline.yaml, if there).")
-    ] = None,
-    home: Annotated[Path | None, typer.Option(help="State of this installation.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object on stdout; the rest on stderr.")
-    ] = False,
+    dataset: Dataset = None,
+    config: Config = None,
+    home: Home = None,
+    as_json: AsJson = False,
 ) -> None:
     """Import labels, tied to frames by the ids and names that `pipeline export` wrote.
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline_project.cli.console import print_json, say, shown, write_line
+from pipeline_project.cli.dataset_options import AsJson, Config, Dataset, Home
 
 
 def review(
@@ -14,16 +15,10 @@ def review(
         typer.Argument(metavar="FILE", help="An edited selection.csv or candidates.csv."),
     ],
     by: Annotated[str, typer.Option(help="Who decided; kept with the decisions.")] = "",
-    dataset: Annotated[
-        str | None, typer.Option(help="Whose picks these are (default: default).")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="Settings file (default: pipeline.yaml, if there).")
-    ] = None,
-    home: Annotated[Path | None, typer.Option(help="State of this installation.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object on stdout; the rest on stderr.")
-    ] = False,
+    dataset: Dataset = None,
+    config: Config = None,
+    home: Home = None,
+    as_json: AsJson = False,
 ) -> None:
     """Import what you decided about frames: accept, reject or rescue in the column `decision`.
 

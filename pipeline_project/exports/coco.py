@@ -85,7 +85,8 @@ def _annotate(
                 "bbox": [row["x_px"], row["y_px"], row["width_px"], row["height_px"]],
                 "area": row["width_px"] * row["height_px"],
                 "iscrowd": 0,
-                **({"segmentation": segmentation} if segmentation else {}),
+                # Datumaro and CVAT pass over a box without this field.
+                "segmentation": segmentation or [],
             }
         )
         next_id += 1

@@ -3,7 +3,6 @@
 Format: https://docs.cvat.ai/docs/dataset_management/dataset_manifest
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +27,7 @@ def add_cvat(folder: Path, frames: Sequence[ExportFrame], place: Place) -> Added
     known = _known(path, lines)
     new = [frame for frame in frames if beside(frame.name) not in known]
     body = lines or list(_HEAD)
-    body += [_line(frame, folder) for frame in new]
+    body += [_line(frame) for frame in new]
     write_text(path, "".join(f"{line}\n" for line in body))
     if not new:
         return Added(0, None, f"No new task: {folder} has these frames already.")
@@ -61,7 +60,7 @@ def _known(path: Path, lines: Sequence[str]) -> set[str]:
     return known
 
 
-def _line(frame: ExportFrame, folder: Path) -> str:
+def _line(frame: ExportFrame) -> str:
     stem, dot, suffix = beside(frame.name).rpartition(".")
     entry: dict[str, object] = {
         "name": stem,
@@ -70,8 +69,4 @@ def _line(frame: ExportFrame, folder: Path) -> str:
         "height": frame.height_px,
         "meta": {"related_images": []},
     }
-    picture = folder / "images" / frame.name
-    if picture.is_file():
-        # The manifest's own kind of checksum; it guards nothing here.
-        entry["checksum"] = hashlib.md5(picture.read_bytes(), usedforsecurity=False).hexdigest()
     return json.dumps(entry)

@@ -32,7 +32,9 @@ def add_label_studio(folder: Path, frames: Sequence[ExportFrame], place: Place) 
         steps += (
             "\nLet Label Studio serve the pictures from this machine:\n"
             "  LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true "
-            f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={folder} label-studio start"
+            f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={folder} label-studio start\n"
+            "and add to the project a Cloud Storage of type Local Files, with the path\n"
+            f"  {folder / 'images'}\n(it need not be synchronized)."
         )
     return Added(len(new), path, steps)
 

@@ -21,20 +21,25 @@ folder = Path(__file__).resolve().parent
 content = json.loads((folder / "samples.json").read_text(encoding="utf-8"))
 name = content["name"]
 dataset = fo.load_dataset(name) if fo.dataset_exists(name) else fo.Dataset(name, persistent=True)
-known = set(dataset.values("frame_id")) if dataset.has_sample_field("frame_id") else set()
-samples = []
+known = {sample["frame_id"]: sample for sample in dataset}
+samples, labelled = [], 0
 for each in content["samples"]:
-    if each["frame_id"] in known:
-        continue
     boxes, path = each.pop("boxes"), each.pop("path")
     path = path if "://" in path else str(folder / path)
-    sample = fo.Sample(filepath=path, **{k: v for k, v in each.items() if v is not None})
-    if boxes:
+    sample = known.get(each["frame_id"])
+    if sample is None:
+        sample = fo.Sample(filepath=path, **{k: v for k, v in each.items() if v is not None})
+        samples.append(sample)
+    if boxes and not (sample.has_field("ground_truth") and sample["ground_truth"]):
         found = [fo.Detection(label=label, bounding_box=box) for label, box in boxes]
         sample["ground_truth"] = fo.Detections(detections=found)
-    samples.append(sample)
-dataset.add_samples(samples)
+        labelled += 1
+        if each["frame_id"] in known:
+            sample.save()
+if samples:
+    dataset.add_samples(samples)
 print(f"{len(samples)} samples added to the FiftyOne dataset {name}; it has {len(dataset)}.")
+print(f"{labelled} of them have labels for the first time.")
 if "--app" in sys.argv:
     fo.launch_app(dataset).wait()
 '''
@@ -63,6 +68,10 @@ def add_fiftyone(folder: Path, frames: Sequence[ExportFrame], place: Place) -> A
     known = {each.get("frame_id") for each in content.get("samples", [])}
     new = [frame for frame in frames if frame.frame_id not in known]
     content.setdefault("samples", []).extend(_sample(frame, place) for frame in new)
+    now = {frame.frame_id: frame for frame in frames}
+    for each in content["samples"]:  # labels may come after the pictures
+        if not each.get("boxes") and each.get("frame_id") in now:
+            each["boxes"] = _boxes(now[each["frame_id"]])
     write_json(path, content)
     program = folder / "into_fiftyone.py"
     write_text(program, _FIFTYONE)
@@ -86,8 +95,9 @@ def add_lightly_studio(folder: Path, frames: Sequence[ExportFrame], place: Place
     )
 
 
-def _sample(frame: ExportFrame, place: Place) -> dict[str, object]:
-    boxes = [
+def _boxes(frame: ExportFrame) -> list[list[object]]:
+    """Label and box of each object, the box in shares of the picture."""
+    return [
         [
             row["class_name"],
             [
@@ -100,6 +110,9 @@ def _sample(frame: ExportFrame, place: Place) -> dict[str, object]:
         for row in frame.annotations
         if row["x_px"] is not None
     ]
+
+
+def _sample(frame: ExportFrame, place: Place) -> dict[str, object]:
     return {
         "path": place(frame.name),
         "frame_id": frame.frame_id,
@@ -109,5 +122,5 @@ def _sample(frame: ExportFrame, place: Place) -> dict[str, object]:
         "selection_id": frame.selection_id,
         "quality": frame.quality,
         "reason": frame.reason,
-        "boxes": boxes,
+        "boxes": _boxes(frame),
     }

@@ -368,13 +368,13 @@ _WHY = {
     "minimum_typicality": "the rest is below stopping_condition_minimum_typicality",
     "max_sum": "stopping_condition_max_sum was reached",
     "constraints": "constraints.max_per_source and min_gap_s allow no other",
-    "pool_empty": "thresholds leave no other",
+    "pool_empty": "there are no others that may be",
 }
 
 
 def _remarks(result: SelectionResult, selection: SelectionConfig, units: int) -> list[str]:
     """What people should know of how the picking went."""
-    wanted = selection.samples_of(units)
+    wanted = selection.n_samples or selection.samples_of(units)
     said = []
     if not result.exact:
         bound = result.coverage_bound

@@ -5,6 +5,7 @@ from types import ModuleType
 
 import cv2
 import pytest
+from pycocotools.coco import COCO
 
 from pipeline_project.core.frame_names import number_of, token_in, token_of
 from pipeline_project.errors import ConfigError
@@ -59,6 +60,36 @@ def test_coco_ids_are_the_frames_own(house, export):
     assert ids == {frame: number_of(frame) for frame in frames_of(house, house.first)}
     assert content["annotations"] == []
     assert all((export.folder / "images" / i["file_name"]).is_file() for i in content["images"])
+
+
+def test_pycocotools_reads_images_and_the_labels_that_came_back(tmp_path):
+    house = House(tmp_path / "own")
+    film(house.media / "a.mp4", 0, 1)
+    selected = house.run(selection={"n_samples": 2})
+    first, second = house.picked(selected.result)
+    corners = [10, 20, 40, 20, 40, 60, 10, 60]
+    tool = {
+        "images": [
+            {"id": n, "file_name": "x.jpg", "frame_id": f} for n, f in enumerate((first, second))
+        ],
+        "categories": [{"id": 3, "name": "cat"}],
+        "annotations": [
+            {"id": 1, "image_id": 0, "category_id": 3, "bbox": [10, 20, 30, 40]},
+            {"id": 2, "image_id": 1, "category_id": 3, "bbox": [10, 20, 30, 40],
+             "segmentation": [corners]},
+        ],
+    }  # fmt: skip
+    (tmp_path / "back.json").write_text(json.dumps(tool))
+    import_labels(house.lake, tmp_path / "back.json", "default", run_id="l")
+    out = tmp_path / "out"
+    export_selection(house.lake, house.store, selected.result.selection_id, to="coco", out=out)
+    read = COCO(out / "coco.json")
+    names = {image["frame_id"]: image["id"] for image in read.imgs.values()}
+    assert names == {frame: number_of(frame) for frame in (first, second)}
+    [cat] = read.getCatIds(catNms=["cat"])
+    boxed, drawn = (read.loadAnns(read.getAnnIds([names[f]], [cat])) for f in (first, second))
+    assert boxed[0]["bbox"] == [10, 20, 30, 40] and boxed[0]["segmentation"] == []
+    assert read.annToMask(drawn[0]).sum() == 30 * 40
 
 
 def test_what_a_person_added_to_the_coco_file_stays(export, house):
@@ -170,6 +201,38 @@ def test_the_fiftyone_program_adds_each_frame_once(export, house, monkeypatch, c
     assert "2 samples added" in capsys.readouterr().out
 
 
+def test_labels_that_come_back_reach_the_fiftyone_dataset_that_has_the_frames(
+    tmp_path, monkeypatch
+):
+    house = House(tmp_path / "own")
+    film(house.media / "a.mp4", 0, 1)
+    selected = house.run(selection={"n_samples": 2}).result.selection_id
+    stand_in = _FiftyOne()
+    monkeypatch.setitem(sys.modules, "fiftyone", stand_in)
+    monkeypatch.setattr(sys, "argv", ["into_fiftyone.py"])
+
+    def load():
+        options = {"to": "fiftyone", "out": tmp_path / "out"}
+        program = export_selection(house.lake, house.store, selected, **options).file
+        exec(compile(program.read_text(), str(program), "exec"), {"__file__": str(program)})
+
+    load()
+    assert not any(sample.has_field("ground_truth") for sample in stand_in.kept)
+    frame = stand_in.kept[0]["frame_id"]
+    tool = {
+        "images": [{"id": 1, "file_name": "x.jpg", "frame_id": frame}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [16, 12, 80, 60]}],
+    }
+    (tmp_path / "back.json").write_text(json.dumps(tool))
+    import_labels(house.lake, tmp_path / "back.json", "default", run_id="l")
+    load()
+    load()
+    [found] = stand_in.kept[0]["ground_truth"].detections
+    assert (found.label, found.bounding_box) == ("cat", [0.1, 0.1, 0.5, 0.5])
+    assert [sample.saved for sample in stand_in.kept] == [1, 0]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -214,10 +277,24 @@ def _path(sample):
 
 class _Sample:
     def __init__(self, filepath, **fields):
-        self.filepath, self.fields = filepath, fields
+        self.filepath, self.fields, self.saved = filepath, fields, 0
+
+    def __getitem__(self, name):
+        return self.fields[name]
 
     def __setitem__(self, name, value):
         self.fields[name] = value
+
+    def has_field(self, name):
+        return name in self.fields
+
+    def save(self):
+        self.saved += 1
+
+
+class _Labels:
+    def __init__(self, **given):
+        self.__dict__.update(given)
 
 
 class _FiftyOne(ModuleType):
@@ -228,7 +305,7 @@ class _FiftyOne(ModuleType):
         self.kept = []
         self.names = set()
 
-    Sample = _Sample
+    Sample, Detection, Detections = _Sample, _Labels, _Labels
 
     def dataset_exists(self, name):
         return name in self.names
@@ -242,11 +319,8 @@ class _FiftyOne(ModuleType):
         assert name in self.names
         return self
 
-    def has_sample_field(self, name):
-        return bool(self.kept)
-
-    def values(self, name):
-        return [sample.fields[name] for sample in self.kept]
+    def __iter__(self):
+        return iter(self.kept)
 
     def add_samples(self, samples):
         self.kept += samples
