@@ -195,7 +195,7 @@ def make_folder(home: str, known: int) -> dict:
             if number % PER_FOLDER == 0:
                 path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-        make_known(lake_of(Path(home)), FolderSource(media).list(), config(), vectors=True)
+        make_known(lake_of(Path(home)), FolderSource(media).list(), config(), frames=True)
     return timed.facts
 
 
@@ -203,7 +203,7 @@ def make_rows(home: str, known: int) -> dict:
     """Rows and the listing of files that are not there, and one real file that is new."""
     folder = Path(home)
     with Timed() as timed:
-        make_known(lake_of(folder), _imagined(folder, known), config(), vectors=False)
+        make_known(lake_of(folder), _imagined(folder, known), config(), frames=False)
         add_pictures(home, 1)
         with (folder / "listing.jsonl").open("wb") as file:
             for ref in _imagined(folder, known):

@@ -7,7 +7,7 @@ hashes are of names, vectors are random. The last table is a selection that cons
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 import pyarrow as pa
@@ -37,9 +37,9 @@ def sha256_of(ref: MediaRef) -> str:
 
 
 def make_known(
-    lake: Lake, refs: Iterator[MediaRef], config: CurationConfig, *, vectors: bool
+    lake: Lake, refs: Iterator[MediaRef], config: CurationConfig, *, frames: bool
 ) -> int:
-    """Write all rows of these files as finished; `vectors`: also thumbnails and embeddings.
+    """Write all rows of these files as finished; `frames`: also those of their frames.
 
     Returns:
         How many files.
@@ -54,10 +54,8 @@ def make_known(
         keys = [make(sha256) for sha256 in hashes]
         for table, rows in _of_files(chunk, hashes, keys, stages):
             writer.append(table, rows)
-        for table, rows in _of_frames(hashes, keys):
-            writer.append(table, rows)
-        if vectors:
-            for table, rows in _of_pixels(hashes, keys, space):
+        if frames:
+            for table, rows in chain(_of_frames(hashes, keys), _of_pixels(hashes, keys, space)):
                 writer.append(table, rows)
     row = {
         "selection_id": SELECTION,

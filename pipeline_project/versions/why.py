@@ -121,18 +121,15 @@ def _rejected(lake: Lake, name: str, uri: str | None) -> list[Row]:
 
 def _frame(lake: Lake, frame: str) -> Row | None:
     sha256 = frame.partition(":")[0]
-    rev = _last_shown(lake, sha256)
-    given = {"where": ("frame_id", {frame}), **({"rev": rev} if rev else {})}
-    rows = lake.read(TABLES["frames"], columns=_all("frames"), **given).to_pylist()
-    rows = (
-        rows
-        or lake.read(TABLES["frames"], columns=_all("frames"), where=given["where"]).to_pylist()
-    )
+    of_it, rev = ("frame_id", {frame}), _last_shown(lake, sha256)
+    columns = _all("frames")
+    rows = lake.read(TABLES["frames"], columns=columns, where=of_it, rev=rev).to_pylist()
+    rows = rows or lake.read(TABLES["frames"], columns=columns, where=of_it).to_pylist()
     selections = _selections(lake, frame)
     if not rows and not selections:
         return None
-    scores = lake.read(TABLES["scores"], columns=["datum_key", *SHOWN], **given).to_pylist()
-    labels = lake.read(TABLES["labels"], **given).to_pylist()
+    scores = lake.read(TABLES["scores"], columns=list(SHOWN), where=of_it, rev=rev).to_pylist()
+    labels = lake.read(TABLES["labels"], where=of_it, rev=rev).to_pylist()
     sources = lake.read(TABLES["media_sources"], where=("sha256", {sha256})).to_pylist()
     row = rows[-1] if rows else {}
     return {
@@ -330,12 +327,12 @@ def _called(lake: Lake, frame: str) -> Row:
     }
 
 
-def _last_shown(lake: Lake, sha256: str) -> str:
-    """The last revision that shows a removed content's frames; nothing for one that is there."""
+def _last_shown(lake: Lake, sha256: str) -> str | None:
+    """The last revision that shows a removed content's frames; None for one that is there."""
     rows = lake.read(
         TABLES["removals"], columns=["removed", "commit_id"], where=("sha256", {sha256})
     ).to_pylist()
-    return f"{rows[0]['commit_id']}~1" if rows and rows[0]["removed"] else ""
+    return f"{rows[0]['commit_id']}~1" if rows and rows[0]["removed"] else None
 
 
 def _media(lake: Lake, sha256: str) -> Row:

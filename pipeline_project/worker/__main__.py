@@ -21,6 +21,7 @@ from pipeline_project.errors import ConfigError, PipelineError
 from pipeline_project.worker.fetching import opened_fetch
 from pipeline_project.worker.homes import Home, open_home
 from pipeline_project.worker.identify import Fetch
+from pipeline_project.worker.listing import Listing
 from pipeline_project.worker.messages import WorkerMessageWriter
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.progress import LineProgress, PipesProgress, Progress
@@ -29,7 +30,6 @@ from pipeline_project.worker.request import (
     WorkerRequest,
     WorkerResult,
     listing_key,
-    load_listing,
     result_key,
 )
 from pipeline_project.worker.run import run
@@ -90,7 +90,7 @@ def work(root: str, key: str, progress: Progress) -> WorkerResult:
     """Read a run's request, do it, and leave its result in the store."""
     home = open_home(root)
     request = WorkerRequest.model_validate_json(home.store.get(key))
-    refs = list(load_listing(home.store.get(listing_key(request.run_id))))
+    refs = Listing(home.store.get(listing_key(request.run_id)))
     with opened_fetch(refs, root, request.config.source_access) as fetch:
         parts = local_parts(home, request, len(refs), progress, fetch)
         picks = read_picks(home.store, request.run_id)

@@ -1,6 +1,6 @@
 """What selections look at besides the media themselves, read and brought together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline_project.adapters.lake.schemas import TABLES
@@ -51,16 +51,16 @@ class Beside:
         Raises:
             ConfigError: what lies beside the media is malformed, or lacks what strategies want.
         """
-        if not media:
-            return
         selection = parse_selection_config(self.config.selection)
+        if not media or not _looks_beside(selection, self.config):
+            return
         for message in selection.translated:
             self.parts.progress.info(f"selection: {message}")
         reader = self._reader(media, {each.ref.name: [] for each in media})
         check_inputs(selection, _read_sidecars(reader, selection, early=True))
 
     def read(
-        self, media: Sequence[KnownMedia], keys: dict[str, FrameKeys], past: Frames | None = None
+        self, media: Sequence[KnownMedia], keys: Mapping[str, FrameKeys], past: Frames | None = None
     ) -> Known:
         """Read what lies beside the media, as far as the configuration looks at it.
 
@@ -97,7 +97,7 @@ class Beside:
         candidates: Candidates,
         pool: Datapool,
         media: Sequence[KnownMedia],
-        keys: dict[str, FrameKeys],
+        keys: Mapping[str, FrameKeys],
         sidecars: Sidecars,
     ) -> PoolInputs:
         """What strategies and constraints look at besides embeddings."""

@@ -1,7 +1,7 @@
 """The frames that one run may pick from, with everything known of them, and who is judged out."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -67,7 +67,7 @@ class Judgement:
 
 
 def gather(
-    lake: Lake, media: Sequence[KnownMedia], keys: dict[str, FrameKeys], embeddings: Table
+    lake: Lake, media: Sequence[KnownMedia], keys: Mapping[str, FrameKeys], embeddings: Table
 ) -> Candidates:
     """Read the finished frames of these files; `keys` holds those whose stages are all done.
 

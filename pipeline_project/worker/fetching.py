@@ -11,6 +11,7 @@ from pipeline_project.adapters.sources.folder import fetch_file
 from pipeline_project.core.config import SourceAccessConfig
 from pipeline_project.core.records import MediaRef
 from pipeline_project.worker.identify import Fetch
+from pipeline_project.worker.listing import Listing
 
 
 @contextlib.contextmanager
@@ -27,7 +28,9 @@ def opened_fetch(
         root: address of the worker's home.
         access: who reads the source.
     """
-    buckets = {ref.uri: ref.fingerprint for ref in refs if is_bucket(ref.uri)}
+    table = Listing.of(refs).table
+    listed = zip(table["uri"].to_pylist(), table["fingerprint"].to_pylist(), strict=True)
+    buckets = {uri: fingerprint for uri, fingerprint in listed if is_bucket(uri)}
     if not buckets:
         yield fetch_file
         return

@@ -168,6 +168,13 @@ def hashes_of(media: Sequence[KnownMedia]) -> list[str]:
     return media.hashes() if isinstance(media, MediaList) else [each.sha256 for each in media]
 
 
+def kinds_of(media: Sequence[KnownMedia]) -> set[str]:
+    """Which kinds there are among some media."""
+    if isinstance(media, MediaList):
+        return set(pc.unique(media.table["kind"]).to_pylist())
+    return {each.info.kind for each in media}
+
+
 def named(media: Sequence[KnownMedia], hashes: Collection[str]) -> dict[str, KnownMedia]:
     """Those media that have these hashes, by hash."""
     if isinstance(media, MediaList):

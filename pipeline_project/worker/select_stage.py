@@ -2,7 +2,7 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -27,6 +27,7 @@ from pipeline_project.worker.datapool import (
 from pipeline_project.worker.frames import embeddings_of
 from pipeline_project.worker.identify import KnownMedia
 from pipeline_project.worker.inputs import PoolInputs
+from pipeline_project.worker.known import hashes_of, kinds_of
 from pipeline_project.worker.ledger import Row, Rows
 from pipeline_project.worker.objects import Objects, ObjectsFound, objects_of
 from pipeline_project.worker.parts import Parts
@@ -72,7 +73,7 @@ class SelectionStage:
     run_id: str
 
     def run(
-        self, media: Sequence[KnownMedia], keys: dict[str, FrameKeys], checkpoints: Checkpoints
+        self, media: Sequence[KnownMedia], keys: Mapping[str, FrameKeys], checkpoints: Checkpoints
     ) -> SelectionFacts:
         """Return the selection of these very files and settings, made now or earlier.
 
@@ -95,11 +96,11 @@ class SelectionStage:
         )
 
     def _attempt(
-        self, media: Sequence[KnownMedia], keys: dict[str, FrameKeys], checkpoints: Checkpoints
+        self, media: Sequence[KnownMedia], keys: Mapping[str, FrameKeys], checkpoints: Checkpoints
     ) -> SelectionFacts:
         """Select once; raises StoreConflict where the past it knew is not the whole past."""
         embeddings = embeddings_of(self.parts.embedder)
-        members = [key for each in media for key in keys[each.sha256].all()]
+        members = [key for sha256 in hashes_of(media) for key in keys[sha256].all()]
         turns = Turns(self.parts.store, self.config.dataset)
         turn, earlier = turns.next(self._earlier)
         edits = self._edits()
@@ -108,7 +109,7 @@ class SelectionStage:
         deciding = {**self._deciding(), **known.deciding}
         contents = hash_of_names(members)
         review = read_review(self.parts.lake, self.config.dataset)
-        files = frozenset(each.sha256 for each in media)
+        files = frozenset(hashes_of(media))
         revision = revision_of(self.parts.lake, earlier, contents, deciding, review, files, edits)
         deciding |= revision.deciding
         config = canonical_json(deciding)
@@ -161,7 +162,7 @@ class SelectionStage:
         self,
         header: Row,
         media: Sequence[KnownMedia],
-        keys: dict[str, FrameKeys],
+        keys: Mapping[str, FrameKeys],
         pool: Datapool,
         sidecars: Sidecars,
         revision: Revision,
@@ -238,7 +239,7 @@ class SelectionStage:
             columns=["kind"],
             where=("sha256", {frame.partition(":")[0] for frame in pool.frame_ids}),
         )
-        before, now = set(past["kind"].to_pylist()), {each.info.kind for each in media}
+        before, now = set(past["kind"].to_pylist()), kinds_of(media)
         if not before or before & now:
             return []
         return [
@@ -294,7 +295,7 @@ class SelectionStage:
     def _unseen(
         self,
         media: Sequence[KnownMedia],
-        keys: dict[str, FrameKeys],
+        keys: Mapping[str, FrameKeys],
         pool: Datapool,
         review: Review,
     ) -> list[KnownMedia]:
@@ -304,13 +305,13 @@ class SelectionStage:
         """
         wanted = {frame.partition(":")[0] for frame in review.wanted - set(pool.frame_ids)}
         unseen = [
-            each
-            for each in media
-            if keys[each.sha256].sample not in pool.seen or each.sha256 in wanted
+            row
+            for row, sha256 in enumerate(hashes_of(media))
+            if keys[sha256].sample not in pool.seen or sha256 in wanted
         ]
         if self.config.datapool.process_all or not unseen:
             return list(media)
-        return unseen
+        return [media[row] for row in unseen]
 
     def _again(
         self, same: EarlierSelection, media: Sequence[KnownMedia], checkpoints: Checkpoints

@@ -216,8 +216,7 @@ def states_of_run(lake: Lake, run_id: str, rev: str | None = None) -> dict[str, 
     """
     table = TABLES["states"]
     columns = ["stage", "uri", "state", "files"]
-    given = {"rev": rev} if rev is not None else {}
-    rows = lake.read(table, columns=columns, where=("run_id", {run_id}), **given).to_pylist()
+    rows = lake.read(table, columns=columns, where=("run_id", {run_id}), rev=rev).to_pylist()
     failed = {(row["stage"], row["uri"]) for row in rows if row["state"] == FAILED and row["uri"]}
     found: dict[str, Counter[str]] = {}
     for row in rows:

@@ -8,6 +8,7 @@ from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.core.config import CurationConfig
 from pipeline_project.worker.candidates import Candidates
 from pipeline_project.worker.identify import KnownMedia
+from pipeline_project.worker.known import named
 from pipeline_project.worker.ledger import Rows, reject_row
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.request import output_prefix
@@ -92,7 +93,7 @@ class WriteStage:
         result = FramesInStore()
         for written in write_pictures(
             wanted,
-            media={each.sha256: each for each in media},
+            media=named(media, wanted),
             prefix=output_prefix(selection_id),
             store=self.parts.store,
             fetch=self.parts.fetch,
