@@ -109,6 +109,46 @@ def test_other_code_gets_an_environment_of_its_own(
     assert bucket.run(first).stdout == "ran\n"
 
 
+# Makes an environment in no time; its program says that it runs, and ends with its input.
+_QUICK_PYTHON = """#!/bin/bash
+[ "$1 $2" = "-m venv" ] || exit 0
+mkdir -p "$3/bin"
+printf '#!/bin/bash\\n[ "$2" = pip ] || { echo ran; exec cat; }\\n' > "$3/bin/python"
+chmod +x "$3/bin/python"
+"""
+
+
+def test_old_environments_go_and_one_in_use_stays(
+    bucket: Bucket, small_wheel: tuple[Path, str], tmp_path: Path
+) -> None:
+    quick = tmp_path / "commands" / "python3.13"
+    quick.write_text(_QUICK_PYTHON)
+    quick.chmod(0o755)
+    venvs = bucket.home / "venvs"
+    others = [venvs / f"{number:064x}-aws" for number in range(3)]
+    with subprocess.Popen(
+        [LAUNCHER],
+        env=bucket.environment | {"PIPELINE_WHEEL": bucket.upload(*small_wheel)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as at_work:
+        assert at_work.stdout is not None and at_work.stdin is not None
+        assert at_work.stdout.readline() == "ran\n"
+        in_use = venvs / f"{small_wheel[1]}-aws"
+        os.utime(f"{in_use}.use", (1, 1))  # the one least lately begun with
+        for number, other in enumerate(others):
+            (other / "bin").mkdir(parents=True)
+            Path(f"{other}.use").touch()
+            os.utime(f"{other}.use", (2 + number, 2 + number))
+        new = _wheel(tmp_path / "new", "print('new')")
+        assert bucket.run(bucket.upload(*new)).stdout == "ran\n"
+        assert [each.is_dir() for each in others] == [False, True, True]
+        assert (in_use / "ready").exists() and (venvs / f"{new[1]}-aws" / "ready").exists()
+        at_work.stdin.close()
+    assert at_work.returncode == 0
+
+
 def test_bytes_that_are_not_the_named_ones_are_refused(
     bucket: Bucket, small_wheel: tuple[Path, str]
 ) -> None:
