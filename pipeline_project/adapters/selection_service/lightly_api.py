@@ -61,13 +61,20 @@ class Worker:
 class LightlyApi:
     """One account at the service."""
 
-    def __init__(self, token: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Keep the token; nothing is requested yet.
+    def __init__(
+        self,
+        token: str,
+        *,
+        timeout_s: float = 60.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Keep the token; nothing is requested yet. `timeout_s`: the service's longest silence.
 
         The server is what LIGHTLY_SERVER_LOCATION says, else the public one. A token that cannot
         be one is a ConfigError of the first call.
         """
         self._token = token
+        self._timeout_s = timeout_s
         self._sleep = sleep
         self._call = Caller(token, sleep=sleep)
         self._made: Any = None
@@ -268,9 +275,8 @@ class LightlyApi:
                 run_id=run_id, artifact_id=artifact_id
             ),
         )
-        retried(
-            lambda: _download(what, url, path), deadline=Deadline(_ARTIFACT_S), sleep=self._sleep
-        )
+        deadline = Deadline(_ARTIFACT_S)
+        retried(lambda: _download(what, url, path, deadline), deadline=deadline, sleep=self._sleep)
 
     def _not_begun(self, what: str, dataset_id: str, scheduled_id: str) -> SelectionStatus:
         for each in self._call.once(what, lambda: self._schedule_of(dataset_id)):
@@ -334,6 +340,8 @@ class LightlyApi:
             )
             # We try again ourselves: its HTTP library would do so too, and log each time.
             made.api_client.rest_client.pool_manager.connection_pool_kw["retries"] = False
+            # Its own is three minutes, in which no lease is renewed.
+            made.api_client.rest_client.timeout = self._timeout_s
             self._made = made
         return self._made
 
@@ -343,7 +351,7 @@ def _word(value: Any) -> str:
     return str(getattr(value, "value", value))
 
 
-def _download(what: str, url: str, path: Path) -> bool | Again:
+def _download(what: str, url: str, path: Path, deadline: Deadline) -> bool | Again:
     try:
         with requests.get(url, stream=True, timeout=(10, 60)) as answer:
             if answer.status_code != 200:
@@ -351,6 +359,8 @@ def _download(what: str, url: str, path: Path) -> bool | Again:
             with path.open("wb") as file:
                 for chunk in answer.iter_content(_CHUNK_BYTES):
                     file.write(chunk)
+                    if deadline.passed:
+                        return Again(TransientError(f"{what}: it came too slowly"))
     except requests.RequestException as error:
         return Again(TransientError(f"{what}: no whole answer ({type(error).__name__})"))
     return True

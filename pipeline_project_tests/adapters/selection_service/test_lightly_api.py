@@ -1,13 +1,19 @@
 """The real Lightly client against a local server: states, errors, and the token nowhere."""
 
 import logging
+import threading
 import traceback
 
 import pytest
 
-from pipeline_project.adapters.selection_service.lightly_api import Access, LightlyApi
+from pipeline_project.adapters.selection_service.lightly_api import (
+    Access,
+    LightlyApi,
+    _download,
+)
+from pipeline_project.adapters.waiting import Deadline
 from pipeline_project.errors import ConfigError, PermanentError, TransientError
-from pipeline_project_tests.stand_ins.http import Answer, json_answer
+from pipeline_project_tests.stand_ins.http import Answer, json_answer, serving
 from pipeline_project_tests.stand_ins.lightly import TOKEN, lightly, object_id
 
 ACCESS = Access("eu-central-1", "arn:aws:iam::123456789012:role/lightly", "an-external-id")
@@ -166,6 +172,29 @@ def test_trouble_that_passes_is_waited_out_where_nothing_is_lost_by_it(service, 
     service.faults = [("GET", "/docker/worker", Answer(503))] * 3
     service.add_worker("one", state="IDLE")
     assert [each.state for each in api.workers()] == ["IDLE"]
+
+
+def test_a_service_that_falls_silent_is_given_up(service):
+    served, go_on = service.server.answer, threading.Event()
+
+    def stall(request):
+        if request.path.endswith("/docker/worker"):
+            go_on.wait(20)
+        return served(request)
+
+    service.server.answer = stall
+    api = LightlyApi(TOKEN, timeout_s=0.3)
+    try:
+        with pytest.raises(TransientError, match="no answer from the Lightly service"):
+            api.try_token()
+    finally:
+        go_on.set()
+
+
+def test_an_artifact_that_drips_is_given_up_at_the_deadline(tmp_path):
+    with serving(lambda request: Answer(200, b"a part")) as server:
+        given_up = _download("it", server.base, tmp_path / "report.pdf", Deadline(0))
+    assert "too slowly" in str(given_up.error)
 
 
 def test_a_wrong_token_is_told_without_it(service):
