@@ -83,7 +83,9 @@ class AwsConfig(Section):
     """Where the work is done with `on: aws`. Credentials are never part of it."""
 
     region: str | None = Field(
-        default=None, description="Such as eu-west-1; nothing means the profile's or AWS_REGION."
+        default=None,
+        pattern=r"^[a-z]{2}(-[a-z]+)+-\d+$",
+        description="Such as eu-west-1; nothing means the profile's or AWS_REGION.",
     )
     profile: str | None = Field(
         default=None, description="Of ~/.aws/config; nothing means the default credentials."

@@ -56,6 +56,44 @@ def test_missing_credentials_are_told_with_what_to_set(curate, aws_bed, monkeypa
     assert "no complete AWS credentials" in answer.err
 
 
+ROLE = "arn:aws:iam::123456789012:role/nobody-s"
+
+
+@pytest.mark.parametrize(
+    ("without", "given", "refused", "says"),
+    [
+        (("AWS_REGION", "AWS_DEFAULT_REGION"), {}, (), "Set AWS_REGION"),
+        (("AWS_SECRET_ACCESS_KEY",), {}, (), "no complete AWS credentials"),
+        ((), {"PIPELINE_AWS__ROLE_ARN": ROLE}, ("sts:AssumeRole",), "access denied"),
+        ((), {"PIPELINE_AWS__ROLE_ARN": "pipeline"}, (), "aws.role_arn"),
+        ((), {"PIPELINE_AWS__DOCUMENT": "x"}, (), "aws.document"),
+        ((), {"PIPELINE_AWS__BUCKET": ""}, (), "aws.bucket"),
+        ((), {"PIPELINE_AWS__INSTANCE_ID": ""}, (), "aws.instance_id"),
+        ((), {"PIPELINE_AWS__REGION": "Ireland"}, (), "aws.region"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_one_clear_line_and_nothing_is_started(
+    curate,
+    aws_bed,  # noqa: F811
+    monkeypatch,
+    without,
+    given,
+    refused,
+    says,
+):
+    for name in without:
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    aws_bed.faults.refuse |= set(refused)
+    answer = curate()
+    assert answer.code == 2
+    lines = [line for line in answer.err.splitlines() if says in line]
+    assert len(lines) == 1, answer.err
+    assert aws_bed.box.starts == 0
+    assert not [call for call in aws_bed.faults.calls if call == "ec2:CreateTags"]
+
+
 def test_expired_credentials_are_told_with_what_to_do(curate, aws_bed):  # noqa: F811
     aws_bed.faults.expired = True
     answer = curate()
