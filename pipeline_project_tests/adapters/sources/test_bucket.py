@@ -99,7 +99,11 @@ def test_a_fingerprint_changes_with_the_bytes_and_with_the_time(client, bucket, 
 
 
 @pytest.mark.parametrize(
-    "key", ["a b.mp4", "a+b.mp4", "100%.mp4", "ü/漢.mp4", "q?x#y.mp4", "n\nl.mp4"]
+    "key",
+    [
+        *("a b.mp4", "a+b.mp4", "100%.mp4", "ü/漢.mp4", "q?x#y.mp4", "n\nl.mp4", "\\b.mp4"),
+        *("😀.mp4", "a.mp4/b.mp4", "/".join(["k" * 99] * 9) + "/l.mp4"),
+    ],
 )
 def test_odd_keys_are_listed_shown_and_read(client, bucket, session, key):
     client.put_object(Bucket=bucket, Key=f"p/{key}", Body=key.encode())
