@@ -8,7 +8,8 @@
 The pictures are those of `pipeline_project/making/corpus.json` that are there: of scikit-image,
 scikit-learn and the unpacked Debian packages. Two sets are made of them as JPEGs of quality 90:
 `capped`, at most a megapixel, with crops and other qualities until there are at least 400 files;
-and `native`, each picture at its own size. Every tool runs in a process of its own on the same
+and `native`, each picture at its own size. Last, one picture of 108 megapixels, as JPEG and as
+PNG, for the memory it takes. Every tool runs in a process of its own on the same
 files, which were read once before, so the disk counts for none. Peak memory is that of the tool
 and its children together, sampled every 20 ms.
 """
@@ -31,6 +32,8 @@ from pipeline_project.making import corpus
 
 HERE = Path(__file__).parent
 MEGAPIXEL = 1_000_000
+# As many as the largest sensors of phones have.
+HUGE_PX = (12_000, 9_000)
 PEERS = {"cleanvision", "cleanvision-blurry", "imagededup"}
 WORDS = {
     "decode": "decode only (simplejpeg, gray, 2 threads)",
@@ -199,6 +202,25 @@ def table(name: str, paths: list[str], options: argparse.Namespace, folder: Path
         print(f"\nMeasures of the default classifier, {note}")
 
 
+def memory(packages: Path, folder: Path) -> None:
+    """Print what one huge picture costs `pipeline score`, beside a picture of one megapixel."""
+    pixels = corpus.read(photographs(packages)[0], packages)
+    bgr = np.ascontiguousarray(pixels[:, :, ::-1])
+    print("\n| one picture, `pipeline score --json` | peak MB | CPU s |\n|---|---|---|")
+    for width, height in ((1_000, 1_000), HUGE_PX):
+        large = cv2.resize(bgr, (width, height), interpolation=cv2.INTER_CUBIC)
+        for suffix in (".jpg", ".png"):
+            path, listing = folder / f"{width}{suffix}", folder / "one.txt"
+            path.write_bytes(cv2.imencode(suffix, large)[1].tobytes())
+            listing.write_text(str(path))
+            found = run(sys.executable, "score", listing)
+            what = f"{width * height / MEGAPIXEL:.0f} megapixels, {suffix[1:].upper()}"
+            if "failed" in found:
+                print(f"| {what} | failed: {found['failed']} | |", flush=True)
+            else:
+                print(f"| {what} | {found['peak_mb']:,.0f} | {found['cpu_s']:.2f} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--packages", type=Path, default=Path("packages"), help="unpacked .debs")
@@ -213,6 +235,8 @@ def main() -> None:
         sets = make_sets(folder, options.packages, options.least)
         for name in options.sets:
             table(name, sets[name], options, folder)
+        if not options.only or "score" in options.only:
+            memory(options.packages, folder)
         print(f"\nStart-up and one image, `pipeline score`: {start_up_s(sets['capped']):.2f} s")
     print(f"\n{machine('opencv-python-headless', 'simplejpeg', 'numpy')}")
 

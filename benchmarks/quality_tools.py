@@ -80,6 +80,14 @@ def _cleanvision(checks):
 
 def imagededup(paths):
     """Perceptual hashes of the files: decode-bound work of a well-known package."""
+    import torch
+
+    # It imports torchvision, which its hashes do not use and which will not load where its
+    # compiled half is for another build of torch: these two it then expects to be declared.
+    declared = torch.library.Library("torchvision", "FRAGMENT")
+    for name in ("nms", "qnms"):
+        with contextlib.suppress(RuntimeError):
+            declared.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     from imagededup.methods import PHash
 
     def run(paths):
@@ -88,6 +96,7 @@ def imagededup(paths):
             for _ in pool.map(lambda path: hasher.encode_image(image_file=path), paths):
                 pass
 
+    run.declared = declared  # it holds as long as somebody holds it
     return run
 
 
