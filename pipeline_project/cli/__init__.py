@@ -27,6 +27,7 @@ from pipeline_project.cli.diff import diff
 from pipeline_project.cli.doctor import doctor
 from pipeline_project.cli.embed import embed
 from pipeline_project.cli.export import export
+from pipeline_project.cli.gc import gc
 from pipeline_project.cli.help import help_of
 from pipeline_project.cli.init import init
 from pipeline_project.cli.instance import instance_app
@@ -38,6 +39,7 @@ from pipeline_project.cli.select import select
 from pipeline_project.cli.show import show
 from pipeline_project.cli.tag import branch, tag
 from pipeline_project.cli.train import train
+from pipeline_project.cli.why import why
 from pipeline_project.errors import ConfigError, PipelineError
 
 INTERRUPTED = 130
@@ -65,8 +67,10 @@ app.command(help=help_of(show), short_help="One revision; any table as it was th
 app.command(help=help_of(diff), short_help="What changed between two revisions.")(diff)
 app.command(help=help_of(tag), short_help="Name a commit for good; list the tags.")(tag)
 app.command(help=help_of(branch), short_help="Start a branch from a commit; list them.")(branch)
+app.command(help=help_of(gc), short_help="Take what nothing needs any more.")(gc)
 app.command(help=help_of(checkout), short_help="One file as it was at a revision.")(checkout)
 app.command(help=help_of(doctor), short_help="Check this installation; say how to mend it.")(doctor)
+app.command(help=help_of(why), short_help="Why a frame was picked, or a file passed over.")(why)
 app.add_typer(labels_app, name="labels")
 app.add_typer(collections_app, name="collections")
 app.add_typer(datapool_app, name="datapool")

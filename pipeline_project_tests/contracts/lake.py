@@ -185,3 +185,41 @@ class LakeContract:
     def test_a_name_that_cannot_be_one_is_refused(self, lake, rev):
         with pytest.raises(ConfigError):
             lake.resolve(rev)
+
+    def test_a_branch_sees_its_base_and_its_own_rows_alone(self, lake):
+        first = self.commit(lake, "a")
+        self.commit(lake, "b")
+        assert lake.start_branch("side", "main~1").base == first.commit_id
+        assert names(lake, "side") == ["a"]
+        writer = lake.begin(run_id="run", branch="side")
+        writer.append(THUMBS, [thumb("c")])
+        commit = writer.commit("aside")
+        assert (commit.sequence, commit.parent) == (2, first.commit_id)
+        self.commit(lake, "d")
+        assert names(lake, "side") == names(lake, commit.commit_id) == ["a", "c"]
+        assert names(lake, "side~1") == ["a"] and names(lake) == ["a", "b", "d"]
+        assert [each.commit_id for each in lake.log("side")] == [commit.commit_id, first.commit_id]
+        lake.start_branch("twig", "side")
+        assert names(lake, "twig~1") == ["a"]
+        assert [branch.name for branch in lake.branches()] == ["main", "side", "twig"]
+
+    def test_a_branch_can_not_be_started_twice_or_from_nothing(self, lake):
+        with pytest.raises(LakeError, match="no commit yet"):
+            lake.start_branch("side")
+        commit = self.commit(lake, "a")
+        lake.tag("v1")
+        lake.start_branch("side")
+        for name in ("main", "side", "v1", commit.commit_id):
+            with pytest.raises(ConfigError, match=name):
+                lake.start_branch(name)
+
+    def test_a_commit_knows_its_settings_and_the_version_of_every_table(self, lake):
+        writer = lake.begin(run_id="run", settings=b'{"n": 1}')
+        writer.append(THUMBS, [thumb("a")])
+        first = writer.commit("with settings")
+        writer = lake.begin(run_id="run")
+        writer.append(TABLES["datums"], [{"datum_key": "k", "state": "done"}])
+        second = writer.commit("without")
+        assert lake.settings(first) == b'{"n": 1}' and lake.settings(second) == b""
+        assert second.table_versions["thumbnails"] == first.table_versions["thumbnails"]
+        assert {table.name for table in lake.tables()} == {"datums", "thumbnails"}

@@ -43,16 +43,16 @@ class CommitLog:
 
     def head(self, branch: str) -> Commit | None:
         """The newest commit that a branch sees; None when there is none."""
-        if branch not in self._heads:
+        if (sequence := self._heads.get(branch)) is None:
             keys = [item.key for item in self._store.list(f"commits/{checked(branch)}")]
             base = self._refs.base(branch)
             start = base.sequence if base else 0
-            self._heads[branch] = self._load(keys[-1]).sequence if keys else start
+            sequence = self._load(keys[-1]).sequence if keys else start
         # A branch grows by one number at a time, so from here on its next numbers tell all.
-        sequence = self._heads[branch]
         while self._store.exists(_key(branch, sequence + 1)):
             sequence += 1
-        self._heads[branch] = sequence
+        if sequence or branch == MAIN:  # another name may yet be started from a commit
+            self._heads[branch] = sequence
         return self._load(self._place(branch, sequence)) if sequence else None
 
     def new_commit_id(self, branch: str) -> str:

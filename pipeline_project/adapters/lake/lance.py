@@ -125,7 +125,7 @@ class LanceLake:
                 wrong: Exception = error
             if dataset.version == seen:
                 break  # nobody has changed the table meanwhile: it is damaged
-            seen = dataset.version
+            seen = dataset.version  # garbage collection may have taken it: look once more
         raise LakeError(
             f"Reading table {table.name} at {self.address(table)}: {wrong}. Restore the folder "
             "from a backup, or choose another --home; what is not in this table can be read."

@@ -5,18 +5,23 @@ Keys are `/`-separated, never start with `/`, and hold only what the project its
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One object's listing entry; `etag` changes whenever the bytes do."""
+    """One object's listing entry; `etag` changes whenever the bytes do.
+
+    `modified_at` stands in listings alone.
+    """
 
     key: str
     size_bytes: int
     etag: str
+    modified_at: datetime | None = field(default=None, compare=False)
 
 
 class ObjectStore(Protocol):

@@ -15,6 +15,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline_project.adapters.object_store.base import StoredObject
@@ -139,10 +140,12 @@ class LocalObjectStore:
             found.extend(Path(parent) / name for name in names)
         for path in sorted(found, key=lambda path: path.relative_to(self._root).as_posix()):
             with contextlib.suppress(FileNotFoundError):  # deleted while we listed
+                stat = path.stat()
                 yield StoredObject(
                     key=path.relative_to(self._root).as_posix(),
-                    size_bytes=path.stat().st_size,
+                    size_bytes=stat.st_size,
                     etag=_stat_etag(path),
+                    modified_at=datetime.fromtimestamp(stat.st_mtime, UTC),
                 )
 
     def delete(self, key: str) -> None:

@@ -211,6 +211,7 @@ class S3ObjectStore:
                         key=entry["Key"].removeprefix(self._prefix),
                         size_bytes=entry["Size"],
                         etag=_plain(entry["ETag"]),
+                        modified_at=entry.get("LastModified"),
                     )
             token = page.get("NextContinuationToken")
             if not page.get("IsTruncated") or not token:
