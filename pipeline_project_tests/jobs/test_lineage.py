@@ -25,6 +25,7 @@ class Scene:
     """A house whose worker writes a row or two to the lake, and what Dagster knows of it."""
 
     def __init__(self, folder, instance):
+        folder.mkdir()
         self.house = House(folder).add_media("a.mp4")
         self.instance = instance
 

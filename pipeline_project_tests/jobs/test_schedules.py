@@ -5,7 +5,8 @@ import pytest
 
 from pipeline_project.core.config import CurationConfig
 from pipeline_project.core.schedule_config import ScheduleConfig
-from pipeline_project.jobs.schedules import nightly_pexels_collection
+from pipeline_project.core.trigger_config import TriggerConfig
+from pipeline_project.jobs.schedules import nightly_pexels_collection, weekly_selection
 from pipeline_project_tests.jobs.wiring import House
 
 
@@ -56,3 +57,16 @@ def test_it_is_on_only_where_it_was_asked_for(job, enabled):
 def test_a_time_zone_that_is_none_is_refused():
     with pytest.raises(ValueError, match="no time zone 'Mars/Olympus'"):
         ScheduleConfig(timezone="Mars/Olympus")
+
+
+def test_a_week_selects_from_the_source_of_the_settings_unless_the_last_is_under_way(job):
+    weekly = weekly_selection(job, TriggerConfig(weekly=True, weekly_timezone="Europe/Berlin"))
+    assert weekly.default_status == dg.DefaultScheduleStatus.RUNNING
+    assert weekly_selection(job, TriggerConfig()).default_status == dg.DefaultScheduleStatus.STOPPED
+    with dg.instance_for_test() as storage:
+        context = dg.build_schedule_context(storage, datetime(2026, 11, 23, 6, tzinfo=UTC))
+        (request,) = weekly.evaluate_tick(context).run_requests
+        assert dg.validate_run_config(job, request.run_config)
+        tags = {"dagster/schedule_name": "weekly_selection"}
+        run = storage.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
+        assert run.run_id in weekly.evaluate_tick(context).skip_message
