@@ -82,6 +82,8 @@ def resources(**parameters: str) -> dict[str, dict[str, Any]]:
 
     def arn(name: str) -> str:
         kind = template["Resources"][name]["Type"]
+        if kind == "AWS::SQS::Queue":
+            return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{refer(name)}"
         return f"arn:aws:s3:::{refer(name)}" if kind == "AWS::S3::Bucket" else f"arn:of:{name}"
 
     return {

@@ -20,6 +20,7 @@ from pipeline_project_tests.ec2.template import (
 )
 
 INSTANCE = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/i-0123456789abcdef0"
+EVENTS = f"arn:aws:sqs:{REGION}:{ACCOUNT}:Events"
 DOCUMENT = f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/curation-Document-1"
 OURS = {"aws:ResourceTag/pipeline_project": "gpu-worker"}
 OURS_SSM = {"ssm:resourceTag/pipeline_project": "gpu-worker"}
@@ -60,6 +61,8 @@ ORCHESTRATOR_MAY = [
     ("s3:DeleteObject", in_bucket("pipeline/pipes/1/2.json"), {}),
     ("s3:AbortMultipartUpload", in_bucket("pipeline/input/abc.mp4"), {}),
     ("s3:PutObject", in_bucket(".lightly/relevant.txt", LIGHTLY_BUCKET), {}),
+    ("sqs:ReceiveMessage", EVENTS, {}),
+    ("sqs:DeleteMessage", EVENTS, {}),
 ]
 ORCHESTRATOR_MAY_NOT = [
     ("ec2:StartInstances", INSTANCE, {}),
@@ -84,6 +87,9 @@ ORCHESTRATOR_MAY_NOT = [
     ("s3:DeleteBucket", f"arn:aws:s3:::{BUCKET}", {}),
     ("s3:PutBucketPolicy", f"arn:aws:s3:::{BUCKET}", {}),
     ("iam:PassRole", "arn:of:BoxRole", {}),
+    ("sqs:SendMessage", EVENTS, {}),  # only S3 tells of objects
+    ("sqs:ReceiveMessage", EVENTS + "Refused", {}),
+    ("sqs:PurgeQueue", EVENTS, {}),
 ]
 BOX_MAY = [
     ("s3:GetObject", in_bucket("pipeline/wheels/ab/x.whl"), {}),
@@ -154,6 +160,33 @@ def test_lightly_gets_in_by_its_external_id_only() -> None:
     (statement,) = trust["Statement"]
     assert statement["Principal"] == {"AWS": "arn:aws:iam::999988887777:root"}
     assert statement["Condition"] == {"StringEquals": {"sts:ExternalId": "an-external-id"}}
+
+
+def test_only_buckets_of_this_account_may_write_to_the_queue() -> None:
+    made = resources()
+    (statement,) = made["EventsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    (own,) = policies("EventsPolicy")
+    assert allows([own], "sqs:SendMessage", EVENTS, {"aws:SourceAccount": ACCOUNT})
+    assert not allows([own], "sqs:SendMessage", EVENTS, {"aws:SourceAccount": "1"})
+
+
+def test_the_bucket_tells_the_queue_of_incoming_media_and_of_nothing_that_a_run_writes() -> None:
+    told = resources()["Bucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+    assert {each["Event"] for each in told} == {"s3:ObjectCreated:*", "s3:ObjectRemoved:*"}
+    for each in told:
+        assert each["Queue"] == EVENTS
+        (rule,) = each["Filter"]["S3Key"]["Rules"]
+        assert rule == {"Name": "prefix", "Value": "pipeline/incoming/"}
+
+
+def test_a_message_that_nobody_understands_moves_away_before_it_would_be_deleted() -> None:
+    from pipeline_project.adapters.events.sqs import MAX_RECEIVES
+
+    queue = resources()["Events"]["Properties"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] < MAX_RECEIVES
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == EVENTS + "Refused"
 
 
 def test_buckets_refuse_what_is_not_encrypted_on_the_way() -> None:
