@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
 from pipeline_project import __version__
@@ -191,13 +193,15 @@ def _reject(row: dict[str, object]) -> Reject:
     )
 
 
-def _map_sample(candidates: Sequence[dict[str, object]]) -> list[dict[str, object]]:
+def _map_sample(candidates: pa.Table) -> list[dict[str, object]]:
     """All picks and an even sample of the rest."""
-    picked = [row for row in candidates if row["outcome"] == "picked"]
-    others = [row for row in candidates if row["outcome"] != "picked"]
+    is_picked = pc.equal(candidates["outcome"], "picked").to_numpy()
+    picked, others = np.flatnonzero(is_picked), np.flatnonzero(~is_picked)
     room = max(0, MAX_MAP_FRAMES - len(picked))
     step = max(1, -(-len(others) // room)) if room else len(others) + 1
-    return [*picked, *others[::step]]
+    shown = np.concatenate([picked, others[::step]])
+    rows: list[dict[str, object]] = candidates.take(pa.array(shown, pa.int64())).to_pylist()
+    return rows
 
 
 def _map(
@@ -231,25 +235,21 @@ def _small(jpeg: bytes) -> bytes:
 
 
 def _histograms(rows: SelectionRows, config: CurationConfig) -> list[Histogram]:
-    outcome = {
-        str(row["frame_id"]): str(row["outcome"])
-        for row in rows.candidates
-        if row["outcome"] != "pool"
-    }
+    looked = rows.candidates.filter(pc.not_equal(rows.candidates["outcome"], "pool"))
+    outcome = np.asarray(looked["outcome"].to_pylist(), str)
     found = []
     for name in SHOWN:
         measure = MEASURES[name]
-        values: dict[str, list[float]] = {}
-        for frame, what in outcome.items():
-            # Null where an earlier version, with fewer measures, looked at the frame.
-            if rows.scores.get(frame, {}).get(name) is not None:
-                values.setdefault(what, []).append(float(str(rows.scores[frame][name])))
+        column = rows.measured(looked["frame_id"], name)
+        # Null where an earlier version, with fewer measures, looked at the frame.
+        there = ~np.isnan(column)
+        values = {what: column[there & (outcome == what)] for what in dict.fromkeys(outcome[there])}
         found.append(
             Histogram(
                 measure=name,
                 unit=measure.unit,
                 higher_is=measure.higher_is,
-                values={what: np.asarray(each) for what, each in values.items()},
+                values={str(what): each for what, each in values.items()},
                 log_scale=name.endswith("_variance"),
                 threshold=config.quality.min_mean_luma if name == "mean_luma" else None,
             )

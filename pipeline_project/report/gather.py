@@ -1,11 +1,18 @@
-"""Reads one selection out of the lake, for the report and the selection files."""
+"""Reads one selection out of the lake, for the report and the selection files.
+
+A selection may have looked at very many frames, of which a page shows few. What is known of them
+stays in columns; a frame's row is made when somebody asks for it, or for a part of them at a time.
+"""
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.lake.schemas import TABLES, Table
@@ -14,6 +21,42 @@ from pipeline_project.errors import LakeError
 from pipeline_project.report.data import FrameCard
 
 PROBABILITIES = ("p_sharp", "p_blur", "p_moire")
+
+
+class FrameRows(Mapping[str, dict[str, Any]]):
+    """Rows by frame id, kept as columns."""
+
+    def __init__(self, table: pa.Table) -> None:
+        """Take rows with a `frame_id`, each once."""
+        self.table = table.combine_chunks()
+        self._places: dict[str, int] | None = None
+
+    def __getitem__(self, frame_id: str) -> dict[str, Any]:
+        """One frame's row."""
+        if self._places is None:
+            names = self.table["frame_id"].to_pylist()
+            self._places = {name: place for place, name in enumerate(names)}
+        row: dict[str, Any] = self.table.slice(self._places[frame_id], 1).to_pylist()[0]
+        return row
+
+    def __iter__(self) -> Iterator[str]:
+        """The frames' ids."""
+        return iter(self.table["frame_id"].to_pylist())
+
+    def __len__(self) -> int:
+        """How many frames."""
+        return int(self.table.num_rows)
+
+    def part(self, frame_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The rows of these frames, where there are any."""
+        names = pa.array(list(frame_ids), pa.string())
+        places = pc.index_in(names, value_set=self.table["frame_id"]).drop_null()
+        return {row["frame_id"]: row for row in self.table.take(places).to_pylist()}
+
+    def aligned(self, frame_ids: pa.ChunkedArray, column: str) -> pa.Array:
+        """One column in the order of these frames; null where a frame has no row."""
+        places = pc.index_in(frame_ids, value_set=self.table["frame_id"])
+        return self.table[column].take(places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,35 +72,61 @@ class Source:
 class SelectionRows:
     """Everything the lake holds of one selection, as rows (dictionaries).
 
-    `frames`, `scores` and `labels` are by frame id, `sources` by file hash; they cover every
-    frame that the selection looked at.
+    `candidates` is every frame that it looked at, as columns; `frames`, `scores` and `labels` are
+    by frame id, `sources` by file hash; they cover all of these frames.
     """
 
     header: dict[str, object]
     picks: list[dict[str, Any]]
-    candidates: list[dict[str, Any]]
+    candidates: pa.Table
     exclusions: list[dict[str, Any]]
     duplicates: list[dict[str, Any]]
-    frames: dict[str, dict[str, Any]]
-    scores: dict[str, dict[str, Any]]
-    labels: dict[str, dict[str, Any]]
+    frames: Mapping[str, dict[str, Any]]
+    scores: Mapping[str, dict[str, Any]]
+    labels: Mapping[str, dict[str, Any]]
     sources: dict[str, Source]
 
     def with_files(self, there: Collection[str]) -> "SelectionRows":
         """Leave out the picks whose file is not among `there`; they were candidates only."""
         gone = {row["frame_id"] for row in self.picks if row["file_name"] not in there}
+        if not gone:
+            return self
+        table = self.candidates
+        lost = pc.is_in(table["frame_id"], value_set=pa.array(sorted(gone), pa.string()))
+        outcome = pc.if_else(lost, "candidate", table["outcome"])
         return replace(
             self,
             picks=[row for row in self.picks if row["frame_id"] not in gone],
-            candidates=[
-                {**row, "outcome": "candidate"} if row["frame_id"] in gone else row
-                for row in self.candidates
-            ],
+            candidates=table.set_column(
+                table.schema.get_field_index("outcome"), "outcome", outcome
+            ),
         )
+
+    def parts(self, candidates: pa.Table, size: int) -> Iterator["SelectionRows"]:
+        """This, of some candidates at a time, with all that is known of them at hand."""
+        for start in range(0, candidates.num_rows, size):
+            rows = candidates.slice(start, size)
+            names = rows["frame_id"].to_pylist()
+            yield replace(
+                self,
+                candidates=rows,
+                frames=_part(self.frames, names),
+                scores=_part(self.scores, names),
+                labels=_part(self.labels, names),
+            )
 
     def source(self, frame_id: str) -> Source:
         """Where a frame's file is from."""
         return self.sources[frame_id.partition(":")[0]]
+
+    def measured(self, frame_ids: pa.ChunkedArray, measure: str) -> npt.NDArray[np.float64]:
+        """A measure of these frames, in order; NaN where it was not taken."""
+        if isinstance(self.scores, FrameRows):
+            values = self.scores.aligned(frame_ids, measure)
+        else:
+            taken = (self.scores.get(name, {}).get(measure) for name in frame_ids.to_pylist())
+            values = pa.array(taken, pa.float64())
+        return np.asarray(values.to_numpy(zero_copy_only=False), np.float64)
 
     def card(self, frame_id: str, thumbnails: dict[str, bytes]) -> FrameCard:
         """A frame as the report shows it."""
@@ -105,18 +174,12 @@ def read_selection(lake: Lake, selection_id: str, listed: Sequence[str] = ()) ->
             "Check the id, and that --home is the one it was made in."
         )
     rev = headers[0]["commit_id"]
-    candidates = lake.read(TABLES["candidates"], where=of_it).to_pylist()
-    names = {row["frame_id"] for row in candidates}
-    files = {row["media_sha256"] for row in candidates}
-    kinds = {
-        row["sha256"]: row["kind"]
-        for row in lake.read(
-            TABLES["media"], columns=["sha256", "kind"], where=("sha256", files)
-        ).to_pylist()
-    }
+    candidates = lake.read(TABLES["candidates"], where=of_it)
+    names = set(candidates["frame_id"].to_pylist())
+    files = set(pc.unique(candidates["media_sha256"]).to_pylist())
+    media = lake.read(TABLES["media"], columns=["sha256", "kind"], where=("sha256", files))
     frames = _by_frame(lake, TABLES["frames"], names, rev)
-    for row in frames.values():
-        row["kind"] = kinds.get(row["media_sha256"], "")
+    kinds = media["kind"].take(pc.index_in(frames["media_sha256"], value_set=media["sha256"]))
     picks = lake.read(TABLES["selections"], where=of_it).to_pylist()
     return SelectionRows(
         header={**headers[0], "counts": json.loads(headers[0]["counts"])},
@@ -124,9 +187,9 @@ def read_selection(lake: Lake, selection_id: str, listed: Sequence[str] = ()) ->
         candidates=candidates,
         exclusions=lake.read(TABLES["exclusions"], where=of_it).to_pylist(),
         duplicates=lake.read(TABLES["duplicates"], where=of_it).to_pylist(),
-        frames=frames,
-        scores=_by_frame(lake, TABLES["scores"], names, rev),
-        labels=_by_frame(lake, TABLES["labels"], names, rev),
+        frames=FrameRows(frames.append_column("kind", pc.fill_null(kinds, ""))),
+        scores=FrameRows(_by_frame(lake, TABLES["scores"], names, rev)),
+        labels=FrameRows(_by_frame(lake, TABLES["labels"], names, rev)),
         sources=_sources(lake, files, listed),
     )
 
@@ -141,9 +204,21 @@ def read_thumbnails(lake: Lake, frame_ids: Iterable[str]) -> dict[str, bytes]:
     return {name: found[name] for name in names if name in found}
 
 
-def _by_frame(lake: Lake, table: Table, names: set[str], rev: str) -> dict[str, dict[str, Any]]:
+def _by_frame(lake: Lake, table: Table, names: set[str], rev: str) -> pa.Table:
+    """A frame's last row: tables of results have one for each code that looked at it."""
     rows: pa.Table = lake.read(table, where=("frame_id", names), rev=rev)
-    return {row["frame_id"]: row for row in rows.to_pylist()}
+    codes = rows["frame_id"].combine_chunks().dictionary_encode().indices
+    backwards = codes.to_numpy(zero_copy_only=False)[::-1]
+    _, last = np.unique(backwards, return_index=True)
+    if len(last) == rows.num_rows:
+        return rows
+    return rows.take(pa.array(np.sort(rows.num_rows - 1 - last)))
+
+
+def _part(rows: Mapping[str, dict[str, Any]], names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    if isinstance(rows, FrameRows):
+        return rows.part(names)
+    return {name: rows[name] for name in names if name in rows}
 
 
 def _sources(lake: Lake, files: set[str], listed: Sequence[str]) -> dict[str, Source]:

@@ -15,11 +15,11 @@ from pipeline_project.report.assemble import assemble
 from pipeline_project.report.gather import SelectionRows, read_selection, read_thumbnails
 from pipeline_project.report.render import render_report
 from pipeline_project.report.tables import as_csv, candidates_table, selection_table
+from pipeline_project.worker.listing import Listing
 from pipeline_project.worker.request import (
     WorkerRequest,
     WorkerResult,
     listing_key,
-    load_listing,
     rejects_key,
     request_key,
 )
@@ -73,7 +73,7 @@ def publish(
         PermanentError: the folder cannot be written; the selection itself is safe in the lake.
         LakeError: the lake holds no such selection.
     """
-    listed = [ref.uri for ref in load_listing(store.get(listing_key(result.run_id)))]
+    listed = Listing(store.get(listing_key(result.run_id))).table["uri"].to_pylist()
     rows = read_selection(lake, result.selection_id, listed)
     prefix = f"{result.output_prefix}/frames/"
     there = {item.key.removeprefix(prefix) for item in store.list(prefix.rstrip("/"))}

@@ -2,8 +2,13 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline_project.core.quality.registry import MEASURES
 from pipeline_project.report.data import OUTCOMES
@@ -11,6 +16,8 @@ from pipeline_project.report.formats import clock, number, words
 from pipeline_project.report.gather import PROBABILITIES, SelectionRows
 
 Table = Sequence[dict[str, object]]
+_LEFT_OUT = ("excluded", "duplicate", "candidate")
+_LINES = 2_000  # made at a time
 _HEAD = ("rank", "file", "source", "timestamp_s", "decision")
 
 
@@ -27,38 +34,51 @@ def selection_table(rows: SelectionRows, decisions: Mapping[str, str]) -> Table:
     ]
 
 
-def candidates_table(rows: SelectionRows, decisions: Mapping[str, str]) -> Table:
+def candidates_table(
+    rows: SelectionRows, decisions: Mapping[str, str]
+) -> Iterator[dict[str, object]]:
     """One line per frame that the selection looked at: what became of it, and why.
 
-    Picks come first, in order of rank, then what was left out, then the others.
+    Picks come first, in order of rank, then what was left out, then the others. Lines are made a
+    part at a time: there may be very many.
     """
     picks = {row["frame_id"]: row for row in rows.picks}
     why = dict(_reasons(rows))
-    order = {name: place for place, name in enumerate(("excluded", "duplicate", "candidate"))}
-    others = [row for row in rows.candidates if row["frame_id"] not in picks]
-    others.sort(key=lambda row: order.get(row["outcome"], len(order)))
-    lines = [*rows.picks, *others]
-    return [
-        {
-            **_head(rows, row, decisions),
-            "outcome": OUTCOMES["picked"] if row["frame_id"] in picks else _outcome(row),
-            "reason": row.get("reason") or why.get(row["frame_id"], ""),
-            **_facts(rows, row["frame_id"]),
-            **_origin(rows, row["frame_id"]),
-        }
-        for row in lines
-        if row["frame_id"] in rows.frames
-    ]
+    table = rows.candidates
+    picked = pa.array([row["frame_id"] for row in rows.picks], pa.string())
+    first = pc.index_in(picked, value_set=table["frame_id"]).drop_null().to_numpy()
+    place = pc.index_in(table["outcome"], value_set=pa.array(_LEFT_OUT))
+    order = pc.fill_null(place, len(_LEFT_OUT)).to_numpy().copy()
+    order[first] = -1
+    rest = np.argsort(order, kind="stable")[len(first) :]
+    table = table.take(pa.array(np.concatenate([first, rest]), pa.int64()))
+    for part in rows.parts(table, _LINES):
+        for row in part.candidates.to_pylist():
+            frame = row["frame_id"]
+            if frame in part.frames:
+                line = picks.get(frame, row)
+                yield {
+                    **_head(part, line, decisions),
+                    "outcome": OUTCOMES["picked"] if frame in picks else _outcome(row),
+                    "reason": line.get("reason") or why.get(frame, ""),
+                    **_facts(part, frame),
+                    **_origin(part, frame),
+                }
 
 
-def as_csv(table: Table) -> bytes:
+def as_csv(table: Iterable[dict[str, object]]) -> bytes:
     """Write a table as CSV in UTF-8; an empty one keeps the headings that matter."""
-    text = io.StringIO()
-    columns = list(table[0]) if table else [*_HEAD, "frame_id"]
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in table)
-    return text.getvalue().encode()
+    text = io.BytesIO()
+    lines = iter(table)
+    first = next(lines, None)
+    columns = [*_HEAD, "frame_id"] if first is None else list(first)
+    with io.TextIOWrapper(text, "utf-8", newline="", write_through=True) as out:
+        writer = csv.DictWriter(out, columns, lineterminator="\n")
+        writer.writeheader()
+        for row in () if first is None else chain([first], lines):
+            writer.writerow({name: _cell(value) for name, value in row.items()})
+        out.flush()
+        return text.getvalue()
 
 
 def _head(

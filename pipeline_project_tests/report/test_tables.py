@@ -1,6 +1,7 @@
 import csv
 import io
 
+import pyarrow as pa
 import pytest
 
 from pipeline_project.report.gather import SelectionRows, Source
@@ -17,10 +18,7 @@ def rows():
     return SelectionRows(
         header={},
         picks=[{"frame_id": FRAMES[0], "rank": 1, "file_name": "=1.jpg", "reason": "first"}],
-        candidates=[
-            {"frame_id": frame, "outcome": outcome}
-            for frame, outcome in zip(FRAMES, outcomes, strict=True)
-        ],
+        candidates=pa.table({"frame_id": FRAMES, "outcome": list(outcomes)}),
         exclusions=[
             {**judged, "frame_id": FRAMES[1], "judgement": "blur", "measure": "p_blur"},
             {**judged, "frame_id": FRAMES[2], "judgement": "rejected", "measure": "review"},
