@@ -42,8 +42,13 @@ def odd(tmp_path):
     image.convert("RGBA").save(folder / "alpha.png")
     image.convert("1").save(folder / "one_bit.png")
     image.save(folder / "turned.jpg", exif=exif)
-    image.save(folder / "moving.gif", save_all=True, append_images=[image.rotate(9)])
+    for suffix in ("gif", "webp", "png"):
+        frames = [image.rotate(9)]
+        image.save(folder / f"moving.{suffix}", save_all=True, append_images=frames)
+    image.convert("LA").save(folder / "gray_alpha.png")
+    image.convert("CMYK").save(folder / "cmyk.tiff")
     files.image(folder / "deep.png", picture.astype(np.uint16) * 257)
+    files.image(folder / "deep_gray.tiff", picture[:, :, 0].astype(np.uint16) * 257)
     files.image(folder / "black.png", np.zeros((64, 64, 3), np.uint8))
     files.image(folder / "black.jpg", np.zeros((64, 64, 3), np.uint8))
     files.image(folder / "white.png", np.full((64, 64, 3), 255, np.uint8))
@@ -53,7 +58,7 @@ def odd(tmp_path):
 
 def test_strange_and_whole_files_have_finite_scores(pipeline, odd):
     rows = scored(pipeline, odd)
-    assert len(rows) == 11
+    assert len(rows) == 16
     assert [name for name, row in rows.items() if not row["ok"]] == []
     for name in ("black.png", "black.jpg"):
         assert rows[name]["laplacian_variance"] == 0 and rows[name]["dark_share"] == 1

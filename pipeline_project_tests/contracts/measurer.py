@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline_project.adapters.measuring.base import Gathering, Measurer
+from pipeline_project.core.quality.classifier import classifier
 from pipeline_project.core.quality.picture import Picture
 from pipeline_project.core.quality.registry import MEASURES, measure_picture
 from pipeline_project.making.photographs import FILES, photograph
@@ -22,6 +23,8 @@ ROUNDED: dict[str, tuple[float, float]] = {
     **{name: (0.0, 1e-4) for name, each in MEASURES.items() if each.needs == "spectra"},
 }
 EXACT = (1e-12, 1e-12)
+# What that makes of the probabilities of the default classifier.
+PROBABILITY = 1e-3
 
 
 @cache
@@ -78,6 +81,24 @@ class MeasurerContract:
         together = measurer.measure(pictures)
         for picture, values in zip(pictures, together, strict=True):
             assert measurer.measure([picture])[0] == pytest.approx(values, rel=1e-6, abs=1e-6)
+
+    @pytest.mark.parametrize("count", [1, 3, 8])
+    def test_labels_and_probabilities_are_those_of_one_picture_on_the_processor(
+        self, measurer, count
+    ):
+        judge = classifier("default")
+        names = {feature.measure for feature in judge.features}
+        pictures = photographs(480, 640)[:8]
+        for start in range(0, len(pictures), count):
+            some = pictures[start : start + count]
+            labels = judge.classify_many(measurer.measure(some, names))
+            for picture, found in zip(some, labels, strict=True):
+                expected = judge.classify(measure_picture(picture, names))
+                assert found.label == expected.label
+                for name in ("p_sharp", "p_blur", "p_moire"):
+                    assert getattr(found, name) == pytest.approx(
+                        getattr(expected, name), abs=PROBABILITY
+                    )
 
     def test_only_what_is_asked_for_is_given_in_the_order_of_the_registry(self, measurer):
         asked = {"entropy", "spectral_peak_max", "laplacian_variance", "cr_peak"}

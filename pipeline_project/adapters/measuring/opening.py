@@ -4,7 +4,6 @@ import ctypes
 import importlib.util
 import sys
 
-from pipeline_project.adapters.embedder.torch_model import import_extra
 from pipeline_project.adapters.measuring.base import Measurer
 from pipeline_project.adapters.measuring.processor import ProcessorMeasurer
 from pipeline_project.errors import ConfigError
@@ -25,6 +24,8 @@ def open_measurer(device: str) -> Measurer:
     possible = importlib.util.find_spec("torch") is not None and has_driver()
     if device == "cpu" or (device == "auto" and not possible):
         return ProcessorMeasurer()
+    from pipeline_project.adapters.embedder.torch_model import import_extra
+
     torch = import_extra("torch", f"quality.device {device}")
     if not torch.cuda.is_available():
         if device == "auto":

@@ -94,10 +94,10 @@ def _over_rings(
     batch: Batch, name: str, table: OverRings, spectra: Tensor, means: Tensor
 ) -> Tensor:
     """How far any bin stands over its ring, for spectra (..., 4704) and means (..., 12)."""
-    bins, mirrored, upper, share = (
-        batch.on_device(f"{name} {part}", lambda part=part: getattr(table, part))
-        for part in ("bins", "mirrored", "upper", "share")
-    )
+    bins = batch.on_device(f"{name} bins", lambda: table.bins)
+    mirrored = batch.on_device(f"{name} mirrored", lambda: table.mirrored)
+    upper = batch.on_device(f"{name} upper", lambda: table.upper)
+    share = batch.on_device(f"{name} share", lambda: table.share)
     seen = torch.maximum(spectra[..., bins], spectra[..., mirrored]).double()
     lower = means[..., upper - 1]
     return (seen - lower - share * (means[..., upper] - lower)).amax(dim=-1)

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from pipeline_project.core.config import SamplingConfig
 from pipeline_project.core.records import Damage, Frame, MediaInfo
+from pipeline_project.errors import MediaUnreadable
 
 
 @runtime_checkable
@@ -57,3 +58,11 @@ class MediaReader(Protocol):
             MediaCorrupt: recognised, but its headers cannot be read.
         """
         ...
+
+
+def unreadable(path: Path, error: OSError) -> MediaUnreadable:
+    """Word an operating system's error on a file."""
+    return MediaUnreadable(
+        f"Reading {path}: {error.strerror or error}. Check that the file is still there, that you "
+        "may read it, and the disk or mount it lies on; then run again."
+    )

@@ -18,11 +18,12 @@ from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from pipeline_project.adapters.media.base import unreadable
 from pipeline_project.adapters.media.damage import Promise, Tally, judge
 from pipeline_project.adapters.media.suspicion import Suspicion
 from pipeline_project.core.records import Damage
 from pipeline_project.core.video.orientation import UPRIGHT, orientation_of_matrix
-from pipeline_project.errors import MediaCorrupt, MediaEmpty, MediaUnknown, MediaUnreadable
+from pipeline_project.errors import MediaCorrupt, MediaEmpty, MediaUnknown
 
 # What goes wrong is raised or counted here; FFmpeg's own lines on stderr add nothing.
 av.logging.set_level(None)
@@ -314,14 +315,6 @@ class VideoContainer:
             frame_s=float(self.frame_step * self.time_base),
         )
         return judge(tally, promise)
-
-
-def unreadable(path: Path, error: OSError) -> MediaUnreadable:
-    """Word an operating system's error on a file."""
-    return MediaUnreadable(
-        f"Reading {path}: {error.strerror or error}. Check that the file is still there, that you "
-        "may read it, and the disk or mount it lies on; then run again."
-    )
 
 
 def _orientation_of(frame: av.VideoFrame) -> int:

@@ -6,11 +6,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline_project.adapters.media.base import OpenMedia
-from pipeline_project.adapters.media.container import unreadable
+from pipeline_project.adapters.media.base import OpenMedia, unreadable
 from pipeline_project.adapters.media.images import OpenImage
 from pipeline_project.adapters.media.sniff import HEAD_BYTES, Sniffed, sniff
-from pipeline_project.adapters.media.video import OpenVideo
 from pipeline_project.errors import MediaEmpty, MediaUnknown, MediaUnreadable
 
 # Above the largest camera sensors in use (108 megapixels in phones, 151 on medium format backs).
@@ -57,6 +55,9 @@ class LocalMediaReader:
             if sniffed.family == "image":
                 yield OpenImage(path, file, sniffed.name, max_pixels=self._max_pixels)
                 return
+        # PyAV takes a tenth of a second to load, and images do without.
+        from pipeline_project.adapters.media.video import OpenVideo
+
         recognised = sniffed.family in ("video", "audio")
         video = OpenVideo(
             path,

@@ -70,7 +70,7 @@ class Spectra:
     @cached_property
     def peaks(self) -> Floats:
         """The largest height of each tile, shape (tiles,)."""
-        return self.heights_at(self.highest[:, None])[:, 0]
+        return np.asarray(self.heights_at(self.highest[:, None])[:, 0])
 
     @cached_property
     def excess(self) -> Floats:
@@ -82,7 +82,7 @@ class Spectra:
     @cached_property
     def mean_heights(self) -> Floats:
         """Heights of the tiles' mean spectrum, shape (96, 49)."""
-        return over_local_mean(self.mean[None])[0]
+        return np.asarray(over_local_mean(self.mean[None])[0])
 
     def heights_at(self, bins: Places) -> Floats:
         """Heights of some bins of each tile, shape (tiles, n) both."""
