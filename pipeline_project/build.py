@@ -302,9 +302,10 @@ def open_lake(settings: Settings) -> LanceLake:
     if settings.on == "aws":
         if settings.aws.bucket is None:
             raise ConfigError("Opening the lake on AWS (on: aws): aws.bucket is not set.")
-        return open_home(settings.aws.root, _aws_session(settings)).lake
+        home = open_home(settings.aws.root, _aws_session(settings))
+        return home.lake.on_branch(settings.branch)
     root = settings.home_path / "lake"
-    return LanceLake(root.as_uri(), LocalObjectStore(root))
+    return LanceLake(root.as_uri(), LocalObjectStore(root), branch=settings.branch)
 
 
 def prepare_dagster_home(settings: Settings) -> Path:

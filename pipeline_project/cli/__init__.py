@@ -33,6 +33,7 @@ from pipeline_project.cli.init import init
 from pipeline_project.cli.instance import instance_app
 from pipeline_project.cli.labels import labels_app
 from pipeline_project.cli.log import log
+from pipeline_project.cli.purge import purge
 from pipeline_project.cli.review import review
 from pipeline_project.cli.score import score
 from pipeline_project.cli.select import select
@@ -68,6 +69,7 @@ app.command(help=help_of(diff), short_help="What changed between two revisions."
 app.command(help=help_of(tag), short_help="Name a commit for good; list the tags.")(tag)
 app.command(help=help_of(branch), short_help="Start a branch from a commit; list them.")(branch)
 app.command(help=help_of(gc), short_help="Take what nothing needs any more.")(gc)
+app.command(help=help_of(purge), short_help="Take one source out of every version.")(purge)
 app.command(help=help_of(checkout), short_help="One file as it was at a revision.")(checkout)
 app.command(help=help_of(doctor), short_help="Check this installation; say how to mend it.")(doctor)
 app.command(help=help_of(why), short_help="Why a frame was picked, or a file passed over.")(why)

@@ -275,6 +275,11 @@ class CurationConfig(Section):
     dataset: str = Field(
         "default", min_length=1, max_length=100, description="Name under which picks are pooled."
     )
+    branch: str = Field(
+        "main",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        description="Branch of the lake that is read and written; `pipeline branch` starts one.",
+    )
     service: Literal["worker", "lightly"] = Field(
         "worker", description="Who selects: our own worker, or the Lightly service."
     )

@@ -35,7 +35,9 @@ def publish_selection(
     """
     with as_failures():
         config = curation.config()
-        published = publisher.publish(lake=lake, store=store.objects, result=result, config=config)
+        published = publisher.publish(
+            lake=lake.on_branch(config.branch), store=store.objects, result=result, config=config
+        )
         address = publisher.copy(published, config)
     folder = published.folder.absolute()
     how = "was written before; it stands unchanged" if published.already_there else "is written"

@@ -114,8 +114,10 @@ def local_parts(
     processors = os.cpu_count() or 1
     files_at_once = max(1, min(request.config.limits.threads or processors, files))
     threads_per_file = max(1, processors // files_at_once)
+    lake = home.lake.on_branch(request.config.branch)
+    lake.resolve()  # a branch that is not there is told before any work
     return Parts(
-        lake=home.lake,
+        lake=lake,
         store=home.store,
         fetch=fetch,
         reader=LocalMediaReader(threads=_DECODER_THREADS),

@@ -97,6 +97,10 @@ class LakeWriter(Protocol):
 class Lake(Protocol):
     """Versioned tables under one root."""
 
+    def on_branch(self, branch: str) -> "Lake":
+        """The same lake, with another branch read and written where nothing else is said."""
+        ...
+
     def begin(self, *, run_id: str, branch: str | None = None, settings: bytes = b"") -> LakeWriter:
         """Start a commit on a branch; a name that is not there starts an empty branch.
 
@@ -174,9 +178,8 @@ class Lake(Protocol):
         ...
 
     def settings(self, commit: Commit) -> bytes:
-        """The settings of the run that made a commit; empty where it recorded none.
+        """The settings of the run that made a commit; empty where none are kept.
 
-        Raises:
-            StoreError: the copy is gone.
+        A run may have recorded none, and those that named a purged source are gone.
         """
         ...

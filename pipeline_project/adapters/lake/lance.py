@@ -65,6 +65,10 @@ class LanceLake:
         """The commits, for whoever keeps the lake in order."""
         return self._log
 
+    def on_branch(self, branch: str) -> "LanceLake":
+        """The same lake, with another branch read and written where nothing else is said."""
+        return LanceLake(self._root, self._store, self._storage_options, branch)
+
     def begin(
         self, *, run_id: str, branch: str | None = None, settings: bytes = b""
     ) -> "LanceWriter":
@@ -158,10 +162,11 @@ class LanceLake:
         return self._log.branches()
 
     def settings(self, commit: Commit) -> bytes:
-        """The settings of the run that made a commit; empty where it recorded none."""
-        if not commit.settings_sha256:
+        """The settings of the run that made a commit; empty where none are kept."""
+        key = settings_key(commit.settings_sha256)
+        if not commit.settings_sha256 or not self._store.exists(key):
             return b""
-        return self._store.get(settings_key(commit.settings_sha256))
+        return self._store.get(key)
 
     def tags(self) -> dict[str, str]:
         """All tags and the commit ids they name."""

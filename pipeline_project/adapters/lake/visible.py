@@ -88,16 +88,26 @@ def _visible_rows(
     kept = []
     start = 0
     for batch in batches:
-        age = pc.index_in(batch["commit_id"], value_set=visible)
+        age = _ages(batch["commit_id"], visible)
         at = pa.array(np.arange(start, start + batch.num_rows))
         start += batch.num_rows
         keep = age.is_valid()
         if where is not None:
             keep = pc.and_(keep, pc.is_in(batch[where[0]], value_set=where[1]))
-        rows = batch.append_column(_AGE, age).append_column(_AT, at).filter(keep)
+        rows = batch.append_column(_AGE, age).append_column(_AT, at)
+        if keep.true_count < len(keep):
+            rows = rows.filter(keep)
         if rows.num_rows:
             kept.append(rows)
     return pa.Table.from_batches(kept) if kept else None
+
+
+def _ages(commits: pa.StringArray, visible: pa.StringArray) -> pa.Int32Array:
+    """Each row's place in `visible`; a batch is mostly of one commit, which is looked up once."""
+    if len(commits) and pc.all(pc.equal(commits, commits[0])).as_py():
+        place = pc.index_in(commits.slice(0, 1), value_set=visible)[0]
+        return pa.repeat(place, len(commits))
+    return pc.index_in(commits, value_set=visible)
 
 
 def _last_of_each_key(rows: pa.Table, table: Table) -> pa.Table:
@@ -110,6 +120,8 @@ def _last_of_each_key(rows: pa.Table, table: Table) -> pa.Table:
     """
     count = rows.num_rows
     key = list(table.key[:-1])
+    if any(pc.count_distinct(rows[column]).as_py() == count for column in key):
+        return rows  # as usual; comparing whole keys is far slower
     place = pa.array(np.arange(count))
     age = pc.cast(rows[_AGE], pa.int64())
     order = pc.subtract(place, pc.multiply(age, count))  # by commit, then by place; all differ
