@@ -22,8 +22,16 @@ from machine import machine
 from pipeline_project.core.quality.evaluation import area_under_curve, evaluate
 from pipeline_project.core.quality.training import FOLDS, SEED, Labelled, cross_validate
 from pipeline_project.core.records import LABELS
-from pipeline_project.making.quality_classifier import WORK, labelled, overview, table
+from pipeline_project.making.quality_classifier import (
+    WORK,
+    at_a_precision,
+    counted,
+    labelled,
+    overview,
+    table,
+)
 from pipeline_project.making.quality_examples import Picture, make
+from pipeline_project.making.simulator.examples import FAINT
 
 TALK = ("laplacian_variance", "sobel_variance", "fft_high_frequency")
 CLEANVISION = """
@@ -44,11 +52,13 @@ def talk(found: list[Labelled]) -> np.ndarray:
     from sklearn.naive_bayes import GaussianNB
 
     values = np.array([[each.measures[name] for name in TALK] for each in found])
+    fitted = np.array([each.fitted for each in found])
     labels = np.array([LABELS.index(each.label) for each in found])
     scenes = np.array([each.scene for each in found])
     given = np.zeros((len(found), len(LABELS)))
     splits = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED)
     for train, test in splits.split(values, labels, scenes):
+        train = train[fitted[train]]
         model = GaussianNB(priors=[1 / 3] * 3).fit(values[train], labels[train])
         given[test] = model.predict_proba(values[test])
     return given
@@ -56,6 +66,7 @@ def talk(found: list[Labelled]) -> np.ndarray:
 
 def cleanvision(python: Path, folder: Path, pictures: list[Picture]) -> str:
     """Run cleanvision's blur check on the same files and say what it found."""
+    pictures = [each for each in pictures if each.strength != FAINT]
     paths = [str((folder / each.path).absolute()) for each in pictures]
     ran = subprocess.run(
         [python, "-c", CLEANVISION],
@@ -99,12 +110,14 @@ def main() -> None:
     folder, pictures = make(asked.work, asked.packages)
     found, _ = labelled(folder, pictures, asked.work)
     given = {"ours": cross_validate(found), "talk": talk(found)}
-    photographs = np.array([each.source_kind == "photograph" for each in pictures])
+    seen = counted(pictures)
+    photographs = seen & np.array([each.source_kind == "photograph" for each in pictures])
+    labels = np.array([picture.label for picture in pictures])
     for name, each in given.items():
-        truth = [picture.label for picture in pictures]
-        print(f"{name}, all\n{overview(evaluate(truth, each))}")
-        of_photographs = [label for label, is_one in zip(truth, photographs, strict=True) if is_one]
-        print(f"{name}, photographs\n{overview(evaluate(of_photographs, each[photographs]))}")
+        for what, chosen in {"all": seen, "photographs": photographs}.items():
+            figures = evaluate(labels[chosen].tolist(), each[chosen])
+            print(f"{name}, {what}\n{overview(figures)}")
+            print("\n".join(at_a_precision(labels[chosen].tolist(), each[chosen])))
     if asked.peers:
         print(f"cleanvision\n  {cleanvision(asked.peers, folder, pictures)}")
     print(f"\n{strengths(pictures, given)}\n\n{table(pictures, given['ours'])}")

@@ -20,7 +20,7 @@ from pipeline_project.making import corpus
 from pipeline_project.making.simulator.examples import examples
 
 # Raise it when the simulator makes other pictures of the same source.
-RECIPE = "2"
+RECIPE = "3"
 PER_LABEL = 12
 _INDEX = "index.json"
 
@@ -36,7 +36,7 @@ class Picture:
         source_kind: what the source is.
         label: sharp, blur or moire.
         kind: how it became that.
-        strength: weak, medium, strong, or empty.
+        strength: weak, medium, strong, faint (moiré under the floor of visibility), or empty.
         way: how it was delivered.
     """
 

@@ -111,6 +111,18 @@ def area_under_curve(positive: npt.NDArray[np.bool_], score: Floats) -> float:
     return float((rank[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 
+def recall_at_precision(positive: npt.NDArray[np.bool_], score: Floats, precision: float) -> float:
+    """Most that any threshold finds while at least `precision` of what it finds is true.
+
+    Higher is better; 0 where no threshold reaches it. Frames of equal score go together.
+    """
+    order = np.argsort(-score, kind="stable")
+    hits = np.cumsum(positive[order])
+    last = np.append(np.diff(score[order]) != 0, True)
+    reached = last & (hits >= precision * np.arange(1, len(order) + 1))
+    return float(hits[reached].max(initial=0) / max(1, int(positive.sum())))
+
+
 def roc_points(positive: npt.NDArray[np.bool_], score: Floats) -> list[tuple[float, float]]:
     """False and true positive rate at every threshold, from (0, 0) to (1, 1)."""
     order = np.argsort(-score, kind="stable")

@@ -57,11 +57,13 @@ class Labelled:
         measures: name to value; at least those of the features.
         label: the true one.
         scene: frames with the same one are never on both sides of a split.
+        fitted: whether anything is fitted to it; a frame that is not is only judged.
     """
 
     measures: Mapping[str, float]
     label: Label
     scene: str
+    fitted: bool = True
 
 
 def fit(
@@ -76,6 +78,7 @@ def fit(
         name: of the classifier.
         features: what it looks at; their limits are set here.
     """
+    found = [each for each in found if each.fitted]
     values = feature_values(features, [each.measures for each in found])
     low, high = (np.quantile(values, share, axis=0) for share in (TAIL, 1 - TAIL))
     limited = tuple(

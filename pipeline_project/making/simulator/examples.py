@@ -3,7 +3,9 @@
 What a person sees at 100 % is labelled, nothing in between: a Gaussian of sigma 1.2 px or more, a
 disc of radius 2 px or more, a straight path of 7 px or a
 curved one of 10 px or more (in a picture of up to a megapixel; above, in
-one shrunk to that), and moiré above the floor of `moire.py`.
+one shrunk to that), and moiré above the floor of `visibility.py`. Moiré from a half of that
+floor up to it is made too, as `faint`: nothing is fitted to it or counted with it, but how much
+of it is found is told.
 
 Every label goes the same ways: some straight to a file, most through a sensor, sharpening and
 compression. So a label cannot be told by the way.
@@ -32,6 +34,7 @@ from pipeline_project.making.simulator.delivery import (
 )
 from pipeline_project.making.simulator.lens import shake_blur
 from pipeline_project.making.simulator.sensor import any_sensor, expose
+from pipeline_project.making.simulator.visibility import visibility
 
 BLURS = ("gaussian", "defocus", "motion", "shake")
 WORDS = ("weak", "medium", "strong")
@@ -42,7 +45,10 @@ BLUR_RANGES_PX = {
     "motion": (7.0, 36.0),
     "shake": (10.0, 40.0),
 }
-MOIRE_LEVELS = (5.0, 10.0)
+# In units of the floor of `visibility.py`.
+FAINT = "faint"
+FAINT_FROM, MOIRE_LEVELS = 0.5, (2.0, 4.0)
+VIEWS, TRIES_PER_VIEW = 2, 4
 JUDGED_PX = 1_000_000
 LEAST_PX, MOST_PX, LARGE_PX = 110_000, 1_100_000, 4_200_000
 SCREEN_MOST_PX = 300_000
@@ -55,7 +61,7 @@ class Example:
     Attributes:
         label: what it is.
         kind: how it became that; `as it is` for sharp ones.
-        strength: weak, medium or strong; empty for sharp ones.
+        strength: weak, medium or strong, or faint, under the floor; empty for sharp ones.
         way: the sensor, if any, and the delivery.
         pixels: RGB, as decoded.
         jpeg: the bytes that it was decoded from, if these are a JPEG.
@@ -77,20 +83,22 @@ def examples(picture: Pixels, seed: int, per_label: int) -> Iterator[Example]:
     Args:
         picture: RGB.
         seed: of this picture alone.
-        per_label: as many of each label, but for moiré that stays invisible.
+        per_label: as many of each label, but for moiré that stays invisible; for each of moiré
+            one more at most that is faint.
     """
     for place, label in enumerate(LABELS):
         for number in range(per_label):
             rng = np.random.default_rng([seed, place, number])
-            made = example(picture, label, number, rng)
-            if made is not None:
-                yield made
+            if label == "moire":
+                yield from _moire(picture, rng)
+            else:
+                yield _sharp_or_blurred(picture, label, number, rng)
 
 
-def example(picture: Pixels, label: Label, number: int, rng: np.random.Generator) -> Example | None:
-    """Make one example; None where moiré stays invisible. `number` chooses among kinds of blur."""
-    if label == "moire":
-        return _moire(picture, rng)
+def _sharp_or_blurred(
+    picture: Pixels, label: Label, number: int, rng: np.random.Generator
+) -> Example:
+    """Make one example; `number` chooses among kinds of blur."""
     seen = change_tone(any_view(picture, rng, MOST_PX), rng)
     kind, word = "as it is", ""
     if label == "blur":
@@ -131,14 +139,23 @@ def any_view(picture: Pixels, rng: np.random.Generator, most_px: int) -> Pixels:
     shape = float(np.exp(rng.uniform(np.log(0.75), np.log(1.8))))
     high = min(height, round((wanted / shape) ** 0.5))
     wide = min(width, round(wanted / high))
-    enough = 0.3 * _most_detail(shrunk)
-    cut = shrunk
+    return _cut_in_focus(shrunk, high, wide, rng)
+
+
+def _cut_in_focus(pixels: Pixels, high: int, wide: int, rng: np.random.Generator) -> Pixels:
+    """Cut a part with nearly as fine detail as there is; the best of some where none has it."""
+    enough, most = 0.3 * _most_detail(pixels), -1.0
+    best = pixels
     for _ in range(8):
-        top, left = int(rng.integers(height - high + 1)), int(rng.integers(width - wide + 1))
-        cut = np.ascontiguousarray(shrunk[top : top + high, left : left + wide])
-        if _most_detail(cut) >= enough:
-            return cut
-    return cut
+        top = int(rng.integers(pixels.shape[0] - high + 1))
+        left = int(rng.integers(pixels.shape[1] - wide + 1))
+        cut = np.ascontiguousarray(pixels[top : top + high, left : left + wide])
+        detail = _most_detail(cut)
+        if detail > most:
+            best, most = cut, detail
+        if detail >= enough:
+            break
+    return best
 
 
 def _most_detail(pixels: Pixels) -> float:
@@ -163,16 +180,30 @@ def _blurred(pixels: Pixels, kind: str, rng: np.random.Generator) -> tuple[Pixel
     return shake_blur(pixels, strength, float(rng.uniform(-2.5, 2.5)), rng), share
 
 
-def _moire(picture: Pixels, rng: np.random.Generator) -> Example | None:
+def _moire(picture: Pixels, rng: np.random.Generator) -> list[Example]:
+    """Try until moiré is seen; the last that was faint comes along."""
     kind = moire.any_kind(rng)
     most = SCREEN_MOST_PX if kind in ("display, other optics", "display, shrunk") else MOST_PX
-    made = moire.spoil(change_tone(any_view(picture, rng, most), rng), kind, rng)
-    if made is None:
-        return None
-    word = WORDS[sum(made.levels >= level for level in MOIRE_LEVELS)]
-    seen = made.pixels
+    faint: list[Example] = []
+    for _ in range(VIEWS):
+        view = change_tone(any_view(picture, rng, most), rng)
+        for _ in range(TRIES_PER_VIEW):
+            made, seen_as = _delivered_moire(view, kind, rng)
+            if seen_as >= 1:
+                return [*faint, made]
+            if seen_as >= FAINT_FROM:
+                faint = [made]
+    return faint
+
+
+def _delivered_moire(view: Pixels, kind: str, rng: np.random.Generator) -> tuple[Example, float]:
+    """One try, and how clearly its moiré is seen once it was sharpened and compressed."""
+    made, plain = moire.spoil(view, kind, rng)
+    seen = made
     if rng.random() < 0.35:
         seen = sharpen(seen, float(rng.uniform(0.2, 0.9)), float(rng.uniform(0.6, 1.2)))
     how = any_delivery(rng)
     pixels, jpeg = deliver(seen, how, rng)
-    return Example("moire", kind, word, how, pixels, jpeg)
+    clear = visibility(pixels, made, plain)
+    word = WORDS[sum(clear >= level for level in MOIRE_LEVELS)] if clear >= 1 else FAINT
+    return Example("moire", kind, word, how, pixels, jpeg), clear

@@ -1,12 +1,11 @@
-"""One moiré-ridden picture of a given one: drawn at random, kept only if a person sees it.
+"""Moiré-ridden pictures of a given one, with the same one without the pattern beside each.
 
-Visible means: against the same picture with the grid taken away, the difference, behind a blur of
-`EYE_SIGMA_PX` for the eye at 100 %, has a standard deviation of at least `FLOOR_LEVELS` grey
-levels (or 1.5 times that in a colour difference) in at least a quarter of the picture's tiles.
+Whether a person sees the pattern is decided in `visibility.py`; `examples.py` tries again until
+one does.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -18,24 +17,8 @@ from pipeline_project.making.simulator import aliasing, screen
 from pipeline_project.making.simulator.screen import LAYOUTS, Screen
 from pipeline_project.making.simulator.sensor import Sensor, any_sensor, expose
 
-FLOOR_LEVELS = 2.5
-EYE_SIGMA_PX = 0.8
-TRIES = 6
 KINDS = ("display", "display, other optics", "fabric", "undersampled", "display, shrunk")
 SHARES = (0.46, 0.18, 0.1, 0.13, 0.13)
-
-
-@dataclass(frozen=True, slots=True)
-class Moire:
-    """A picture with moiré.
-
-    Attributes:
-        pixels: RGB.
-        levels: how strongly it is seen, see above; `FLOOR_LEVELS` or more.
-    """
-
-    pixels: Pixels
-    levels: float
 
 
 def any_kind(rng: np.random.Generator) -> str:
@@ -43,26 +26,9 @@ def any_kind(rng: np.random.Generator) -> str:
     return KINDS[int(rng.choice(len(KINDS), p=SHARES))]
 
 
-def spoil(pixels: Pixels, kind: str, rng: np.random.Generator) -> Moire | None:
-    """Give a picture moiré of this kind; None where no try became visible."""
-    for _ in range(TRIES):
-        made, plain = _MAKERS[kind](pixels, rng)
-        seen = levels_seen(made, plain)
-        if seen >= FLOOR_LEVELS:
-            return Moire(made, seen)
-    return None
-
-
-def levels_seen(made: Pixels, plain: Pixels) -> float:
-    """How strongly a grid is seen, in grey levels: the upper quartile over 6 x 6 tiles."""
-    away = made.astype(np.float32) - plain.astype(np.float32)
-    luma = cv2.cvtColor(away, cv2.COLOR_RGB2GRAY)
-    seen = 0.0
-    for part, weight in ((luma, 1.0), (away[..., 0] - luma, 1 / 1.5), (away[..., 2] - luma, 1 / 3)):
-        soft = cv2.GaussianBlur(part, (0, 0), EYE_SIGMA_PX)
-        rows = [block for strip in np.array_split(soft, 6) for block in np.array_split(strip, 6, 1)]
-        seen = max(seen, weight * float(np.quantile([block.std() for block in rows], 0.75)))
-    return seen
+def spoil(pixels: Pixels, kind: str, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+    """Return the picture with moiré of this kind, visible or not, and without it; both RGB."""
+    return _MAKERS[kind](pixels, rng)
 
 
 def _developed(

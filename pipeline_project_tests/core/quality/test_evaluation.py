@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from pipeline_project.core.quality.evaluation import BINS, area_under_curve, evaluate, roc_points
+from pipeline_project.core.quality.evaluation import (
+    BINS,
+    area_under_curve,
+    evaluate,
+    recall_at_precision,
+    roc_points,
+)
 
 TRUE = ["sharp", "sharp", "blur", "moire"]
 GIVEN = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.9, 0.0], [0.3, 0.1, 0.6]])
@@ -52,3 +58,17 @@ def test_a_label_that_nobody_has_does_not_break_the_figures():
     found = evaluate(["sharp"], np.array([[1.0, 0.0, 0.0]]))
     assert found.labels["moire"].count == 0
     assert found.labels["moire"].auc == 0.5
+
+
+def test_recall_at_a_precision_is_the_most_that_any_threshold_gives():
+    true = np.array([True, True, False, True, False, True])
+    score = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
+    assert recall_at_precision(true, score, 1.0) == 0.5
+    assert recall_at_precision(true, score, 0.75) == 0.75
+    assert recall_at_precision(true, score, 0.6) == 1
+    assert recall_at_precision(~true, score, 0.9) == 0
+
+
+def test_recall_at_a_precision_takes_equal_scores_together():
+    true = np.array([True, False, True])
+    assert recall_at_precision(true, np.array([0.8, 0.8, 0.1]), 0.9) == 0
