@@ -6,16 +6,19 @@
     python benchmarks/quality.py --packages PACKAGES --peers peers/bin/python
 
 The pictures are those of `pipeline_project/making/corpus.json` that are there: of scikit-image,
-scikit-learn and the unpacked Debian packages. Two sets are made of them as JPEGs of quality 90:
-`capped`, at most a megapixel, with crops and other qualities until there are at least 400 files;
-and `native`, each picture at its own size. Last, one picture of 108 megapixels, as JPEG and as
-PNG, for the memory it takes. Every tool runs in a process of its own on the same
-files, which were read once before, so the disk counts for none. Peak memory is that of the tool
-and its children together, sampled every 20 ms.
+scikit-learn and the unpacked Debian packages, from a quarter of a megapixel up. Two sets are made
+of them as JPEGs of quality 90: `capped`, at most a megapixel, with crops and other qualities
+until there are at least 400 files; and `native`, each picture at its own size. Last, one picture
+of 108 megapixels, as JPEG and as PNG, for the memory it takes.
+
+Every tool runs in a process of its own on the same files, which were read once before, so the
+disk counts for none. Peak memory is that of the tool and its children together, sampled every
+20 ms.
 """
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -32,6 +35,8 @@ from pipeline_project.making import corpus
 
 HERE = Path(__file__).parent
 MEGAPIXEL = 1_000_000
+# Smaller ones are thumbnails beside what cameras give.
+LEAST_PX = 250_000
 # As many as the largest sensors of phones have.
 HUGE_PX = (12_000, 9_000)
 PEERS = {"cleanvision", "cleanvision-blurry", "imagededup"}
@@ -58,7 +63,11 @@ def make_sets(folder: Path, packages: Path, least: int) -> dict[str, list[str]]:
     """Write both sets; the same packages give the same files."""
     rng = np.random.default_rng(0)
     sets: dict[str, list[str]] = {"capped": [], "native": []}
-    sources = photographs(packages)
+    sources = [
+        source
+        for source in photographs(packages)
+        if math.prod(corpus.read(source, packages).shape[:2]) >= LEAST_PX
+    ]
     if not sources:
         raise SystemExit("There is none of the photographs. See the head of this file.")
     for name in sets:
@@ -70,7 +79,7 @@ def make_sets(folder: Path, packages: Path, least: int) -> dict[str, list[str]]:
         for turn in range(rounds):
             part, quality = pixels, 90
             if turn:
-                height, width = (round(side * rng.uniform(0.7, 1)) for side in pixels.shape[:2])
+                height, width = (round(side * rng.uniform(0.85, 1)) for side in pixels.shape[:2])
                 top = int(rng.integers(pixels.shape[0] - height + 1))
                 left = int(rng.integers(pixels.shape[1] - width + 1))
                 part = pixels[top : top + height, left : left + width]
