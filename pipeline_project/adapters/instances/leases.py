@@ -275,13 +275,13 @@ class LeaseBook:
             leases = [
                 Lease(
                     run_id=entry["run_id"],
-                    expires_at=datetime.fromisoformat(entry["expires_at"]),
+                    expires_at=_moment(entry["expires_at"]),
                     started_instance=entry["started_instance"],
                 )
                 for entry in said["leases"]
             ]
             mark = said.get("closing")
-            closing = mark and Closing(mark["run_id"], datetime.fromisoformat(mark["until"]))
+            closing = mark and Closing(mark["run_id"], _moment(mark["until"]))
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(
                 f"reading the leases on instance {self._instance_id} from {self.key} in "
@@ -306,3 +306,11 @@ class LeaseBook:
             "closing": mark and {"run_id": mark.run_id, "until": mark.until.isoformat()},
         }
         return json.dumps(said, indent=1).encode()
+
+
+def _moment(text: str) -> datetime:
+    """Read a time with its zone; ValueError where it has none."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} tells no time zone")
+    return moment

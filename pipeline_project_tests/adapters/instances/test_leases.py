@@ -86,7 +86,22 @@ def test_releasing_nothing_writes_nothing(book, store):
     assert not store.exists(book.key)
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b'{"schema_version": 2, "leases": []}'])
+ENTRY = b'{"schema_version": 1, "leases": [{"run_id": "a", "started_instance": true, %b}]}'
+MARK = b'{"schema_version": 1, "leases": [], "closing": {"run_id": "a", "until": %b}}'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"", b"[]", b"\xff\xfe", b"null", b'{"schema_version": 1, "leases": [3]}'),
+        b'{"schema_version": 2, "leases": []}',
+        ENTRY % b'"expires_at": 5',
+        ENTRY % b'"expires_at": "soon"',
+        ENTRY % b'"expires_at": "2030-01-01T00:00:00"',  # of which zone?
+        MARK % b'"2030-01-01T00:00:00"',
+        MARK % b"null",
+    ],
+)
 def test_a_book_that_cannot_be_understood_is_a_clear_error(book, store, data):
     store.put(book.key, data)
     with pytest.raises(StoreError, match="leases/i-1.json"):
