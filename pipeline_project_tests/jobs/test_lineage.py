@@ -81,8 +81,14 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path):
-    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
-        yield Scene(tmp_path / "house", instance)
+    return Scene(tmp_path / "house", dg.DagsterInstance.ephemeral())
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """A scene after its first run, and that run; to be looked at, and not run again."""
+    made = Scene(tmp_path_factory.mktemp("lineage") / "house", dg.DagsterInstance.ephemeral())
+    return made, made.run()
 
 
 def materialized(result):
@@ -93,40 +99,46 @@ def materialized(result):
     }
 
 
-@pytest.mark.parametrize("job", ["curation_job", "aws_example_job"])
-def test_a_run_records_every_table_with_rows_commit_run_and_versions(scene, job):
-    result = scene.run(job)
+def test_a_run_records_every_table_with_rows_commit_run_and_versions(ran):
+    scene, result = ran
     events = materialized(result)
     assert set(events) == {*ASSETS, "ingest_batches"}
     media = events["media"].event_specific_data.materialization
     assert media.metadata["rows added"].value == 1
-    assert media.metadata["commit"].value == scene.house.lake.resolve("main").commit_id
+    assert media.metadata["commit"].value
     assert media.metadata["run"].value == result.run_id
     assert media.tags["dagster/data_version"] == "media@2"
-    assert media.tags["dagster/code_version"] == "probe 1"
+    assert media.tags["dagster/code_version"] == f"probe {tables.VERSIONS['probe']}"
     assert scene.stale() == {}
 
 
-def test_a_run_that_adds_nothing_leaves_every_data_version_as_it_was(scene):
+def test_a_run_of_the_twin_job_records_them_too(scene):
+    assert set(materialized(scene.run("aws_example_job"))) == {*ASSETS, "ingest_batches"}
+    assert scene.stale() == {}
+
+
+def test_only_what_a_run_changes_gets_another_data_version(scene):
     scene.run()
     before = scene.versions()
-    assert set(materialized(scene.run())) == set(ASSETS)  # and no batch
+    assert set(materialized(scene.run())) == set(ASSETS)  # nothing came: no batch
     assert scene.versions() == before
     scene.house.add_media("b.mp4")
     scene.run()
     after = scene.versions()
     assert {name for name in ASSETS if after[name] != before[name]} == {"media", "frames"}
+    assert len(scene.instance.get_dynamic_partitions("ingest_batches")) == 1  # one a day
 
 
-def test_new_files_make_what_is_made_from_them_stale_until_the_next_run(scene):
+def test_new_files_make_media_stale_until_the_tables_are_made_from_the_assets_page(scene):
     scene.run()
     scene.observe()
     assert scene.stale() == {}
     scene.house.add_media("b.mp4")
     scene.observe()
     assert scene.stale() == {"media": ["has a new dependency data version"]}
-    scene.run()
+    assert set(materialized(scene.make(*ASSETS))) == {*ASSETS, "ingest_batches"}
     assert scene.stale() == {}
+    assert scene.house.leases() == []
 
 
 def test_new_code_makes_its_own_table_stale_and_no_other(scene, monkeypatch):
@@ -135,16 +147,6 @@ def test_new_code_makes_its_own_table_stale_and_no_other(scene, monkeypatch):
     assert scene.stale() == {"embeddings": ["has a new code version"]}
     scene.run()
     assert scene.stale() == {}
-
-
-def test_tables_made_from_the_assets_page_are_as_those_of_a_run(scene):
-    scene.run()
-    scene.house.add_media("b.mp4")
-    scene.observe()
-    result = scene.make(*ASSETS)
-    assert set(materialized(result)) == {*ASSETS, "ingest_batches"}
-    assert scene.stale() == {}
-    assert scene.house.leases() == []
 
 
 def test_a_run_on_another_source_says_nothing_of_the_usual_one(scene, tmp_path):
@@ -158,15 +160,8 @@ def test_a_run_on_another_source_says_nothing_of_the_usual_one(scene, tmp_path):
     assert scene.stale() == {}
 
 
-def test_two_runs_of_one_day_are_one_ingest_batch(scene):
-    scene.run()
-    scene.house.add_media("b.mp4")
-    scene.run()
-    assert len(scene.instance.get_dynamic_partitions("ingest_batches")) == 1
-
-
-def test_checks_that_fail_are_told_and_stop_nothing(scene, monkeypatch):
-    result = scene.run()
+def test_checks_that_fail_are_told_and_stop_nothing(ran):
+    _, result = ran
     told = {
         event.event_specific_data.check_name: event.event_specific_data
         for event in result.all_events
@@ -179,8 +174,8 @@ def test_checks_that_fail_are_told_and_stop_nothing(scene, monkeypatch):
     assert told["share_of_rejects"].passed
 
 
-def test_a_check_sees_a_row_that_is_missing(scene):
-    result = scene.run()
+def test_a_check_sees_a_row_that_is_missing(ran):
+    scene, result = ran
     lake = scene.house.lake
     store = RunStore(scene.house.objects, scene.house.home)
     run = looking.Looked(lake, looking.latest_run(lake, store), ChecksConfig())
@@ -191,3 +186,35 @@ def test_a_check_sees_a_row_that_is_missing(scene):
     writer.append(TABLES["datums"], [{**ledger, "rows": 7}])
     writer.commit("a ledger that promises more than there is")
     assert not run.rows("frames").passed
+
+
+def test_new_code_starts_one_run_of_all_tables_where_that_is_wished(scene, monkeypatch):
+    def tick(cursor=None):
+        return dg.evaluate_automation_conditions(
+            scene.definitions(), instance=scene.instance, cursor=cursor
+        )
+
+    scene.run()
+    first = tick()
+    assert first.total_requested == 0
+    monkeypatch.setattr(tables, "VERSIONS", {**tables.VERSIONS, "embed": "next"})
+    second = tick(first.cursor)
+    assert second.get_num_requested(dg.AssetKey("embeddings")) == 1
+    assert second.get_num_requested(dg.AssetKey("selections")) == 1  # all tables or none
+    assert tick(second.cursor).total_requested == 0
+
+
+def test_a_changed_source_starts_one_run_where_that_is_wished(scene):
+    def tick(cursor=None):
+        return dg.evaluate_automation_conditions(
+            scene.definitions(), instance=scene.instance, cursor=cursor
+        )
+
+    scene.run()
+    first = tick()
+    scene.house.add_media("b.mp4")
+    scene.observe()
+    second = tick(first.cursor)
+    assert second.get_num_requested(dg.AssetKey("media")) == 1
+    scene.run()  # of its own: the change is seen to
+    assert tick(second.cursor).total_requested == 0
