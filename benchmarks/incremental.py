@@ -24,7 +24,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 import cv2
+import lance
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from known_lake import make_known, stages_of
 from line_plot import line_plot
 from machine import machine
@@ -265,7 +268,6 @@ def run_worker(home: str) -> dict:
     """One run as the job starts it: from the listing in the store to the selection."""
     folder = Path(home)
     listing = dump_listing(FolderSource(folder / "media").list())
-    before = lake_of(folder).resolve("main")
     with Timed() as timed:
         result = curate(folder, listing)
     lake = lake_of(folder)
@@ -274,24 +276,22 @@ def run_worker(home: str) -> dict:
         for row in lake.read(TABLES["states"], where=("run_id", {result.run_id})).to_pylist()
         if row["uri"]
     }
-    most = max(
-        (
-            lake.read(
-                TABLES[name], columns=["frame_id"], where=("frame_id", {f"{each}:0"})
-            ).num_rows
-            for each in new
-            for name in ("frames", "scores", "labels")
-        ),
-        default=0,
-    )
+    most = max(_most_rows(lake, name, new) for name in ("frames", "scores", "labels"))
     counts = result.counts
     return timed.facts | {
         "hashed": counts["hashed_files"],
         "decoded": counts["decoded_files"],
         "most_rows": most,
-        "about": f"{counts['hashed_files']:.0f} read, {counts['decoded_files']:.0f} decoded, "
-        f"first commit {before.sequence if before else 0}",
+        "about": f"{counts['hashed_files']:.0f} read, {counts['decoded_files']:.0f} decoded",
     }
+
+
+def _most_rows(lake: LanceLake, table: str, files: set[str]) -> int:
+    """The most rows that a table holds of one of these files' frames, readers' rules aside."""
+    names = pa.array([f"{sha256}:0" for sha256 in files], pa.string())
+    every = lance.dataset(lake.address(TABLES[table])).to_table(columns=["frame_id"])["frame_id"]
+    found = pc.value_counts(every.filter(pc.is_in(every, value_set=names)))
+    return max(found.field("counts").to_pylist(), default=0)
 
 
 def curate(folder: Path, listing: bytes, **settings: object) -> WorkerResult:
@@ -360,7 +360,9 @@ def beside_dvc(dvc: str, folder: Path) -> None:
 
     def change(number: int) -> None:
         path = sorted(media.rglob("*.jpg"))[number]
-        cv2.imwrite(str(path), np.random.default_rng(number).integers(0, 256, (240, 320, 3)))
+        cv2.imwrite(
+            str(path), np.random.default_rng(number).integers(0, 256, (240, 320, 3), np.uint8)
+        )
 
     shell("git", "init", "-q")
     shell(dvc, "init", "-q")
