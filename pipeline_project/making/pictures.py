@@ -53,6 +53,7 @@ def main() -> None:
             job = f"{address}/locations/pipeline_project/jobs/curation_job"
             photograph(job, "job_graph.png", 1700, 950)
             photograph(f"{address}/runs/{_newest_run(address)}", "run.png", 1700, 1000)
+            photograph_assets(address)
         collections_graph(folder, env)
 
 
@@ -91,6 +92,13 @@ def web_ui(folder: Path, env: dict[str, str]) -> Iterator[str]:
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
+
+
+def photograph_assets(address: str) -> None:
+    """Save the graph of the lake's tables, and the checks of one of them."""
+    group = f"{address}/locations/pipeline_project/asset-groups/lake/lineage"
+    photograph(group, "lineage.png", 1900, 900)
+    photograph(f"{address}/assets/scores?view=checks", "asset_checks.png", 1700, 950)
 
 
 def photograph(address: str, name: str, width_px: int, height_px: int) -> None:

@@ -211,7 +211,4 @@ def shown_facts(verdict: Verdict) -> dict[str, dg.MetadataValue]:
             return dg.MetadataValue.text(fact)
         return dg.MetadataValue.int(fact) if isinstance(fact, int) else dg.MetadataValue.float(fact)
 
-    return {
-        "seen": dg.MetadataValue.text(verdict.summary),
-        **{name: value(fact) for name, fact in verdict.facts.items()},
-    }
+    return {name: value(fact) for name, fact in verdict.facts.items()}
