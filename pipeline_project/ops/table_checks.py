@@ -1,10 +1,14 @@
 """The checks of the tables after a run; each looks at what that run added, not at all there is."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 
 import dagster as dg
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline_project.adapters.lake.base import Commit, Lake
 from pipeline_project.adapters.lake.schemas import TABLES, Table, embeddings_table
@@ -20,7 +24,7 @@ _COMMITS_BACK = 200  # how far a check that is started by hand looks for a run
 _STAGES = {"frames": "sample", "scores": "score", "labels": "classify"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Looked:
     """One run, and what is needed to look at it.
 
@@ -42,7 +46,7 @@ class Looked:
 
     def nulls(self) -> Verdict:
         """Whether new frames lack a measure."""
-        keys, rows, of = self._some(self._done("score"))
+        keys, rows, of = self._some("score")
         table = TABLES["scores"]
         measures = [name for name in table.schema.names if name not in (*table.key, "datum_key")]
         read = self.lake.read(table, columns=measures, where=("datum_key", keys))
@@ -65,7 +69,7 @@ class Looked:
         """Whether the tables hold as many rows of the run's files as its ledger says."""
         recorded, found = {}, {}
         for table in tables:
-            keys, recorded[table], _ = self._some(self._done(_STAGES[table]))
+            keys, recorded[table], _ = self._some(_STAGES[table])
             found[table] = self._count(TABLES[table], "datum_key", keys)
         return agree(recorded, found)
 
@@ -78,7 +82,7 @@ class Looked:
         sets = self.lake.read(
             TABLES["selection_sets"], columns=["space"], where=("selection_id", ids)
         )
-        keys, recorded, _ = self._some(self._done("embed"))
+        keys, recorded, _ = self._some("embed")
         if not keys or not sets.num_rows:
             return agree({}, {})
         # Only its name is needed: no vector is read.
@@ -93,28 +97,28 @@ class Looked:
             {"selections": int(self.result.counts.get("picked", 0))}, {"selections": found}
         )
 
-    def _done(self, stage: str) -> dict[str, int]:
-        """Rows by datum key of what the run did at a stage."""
-        ledger = self.lake.read(
+    @cached_property
+    def _ledger(self) -> pa.Table:
+        """What the run did, read once for all checks."""
+        return self.lake.read(
             TABLES["datums"],
             columns=["datum_key", "stage", "state", "rows"],
             where=("run_id", {self.result.run_id}),
         )
-        return {
-            row["datum_key"]: row["rows"]
-            for row in ledger.to_pylist()
-            if row["stage"] == stage and row["state"] == "done"
-        }
 
-    def _some(self, done: Mapping[str, int]) -> tuple[set[str], int, int]:
-        """As many of the data as `MAX_ROWS` allows: keys, their rows, and all rows."""
-        keys: set[str] = set()
-        rows = 0
-        for key, count in done.items():
-            if rows < MAX_ROWS:
-                keys.add(key)
-                rows += count
-        return keys, rows, sum(done.values())
+    def _some(self, stage: str) -> tuple[set[str], int, int]:
+        """Of what the run did at a stage as much as `MAX_ROWS` allows.
+
+        Returns:
+            Datum keys, their rows, and the rows of all that the run did.
+        """
+        ledger = self._ledger
+        of_stage = pc.equal(ledger["stage"], stage)
+        done = ledger.filter(pc.and_(of_stage, pc.equal(ledger["state"], "done")))
+        rows = np.asarray(done["rows"].to_numpy(), dtype=np.int64)
+        number = int(np.searchsorted(np.cumsum(rows), MAX_ROWS)) + 1
+        keys = done["datum_key"].slice(0, number).to_pylist()
+        return set(keys), int(rows[:number].sum()), int(rows.sum())
 
     def _labels(self, commits: Iterable[Commit]) -> tuple[int, int]:
         ids: set[str] = set()

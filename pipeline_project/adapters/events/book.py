@@ -127,7 +127,7 @@ class Book:
             if state == "moving":  # never told anybody
                 self._all("delete from files where name = ?", name)
             else:
-                self._put(name, 0, "", "waiting", look, gone=1)
+                self._put(str(name), 0, "", "waiting", look, gone=1)
         return len(rows)
 
     def tell(
@@ -162,7 +162,7 @@ class Book:
             "select count(*), coalesce(sum(size_bytes), 0), min(noticed) from files"
             " where state = 'waiting'"
         )
-        age_s = max(0.0, self._now() - first) if first is not None else 0.0
+        age_s = max(0.0, self._now() - float(first)) if first is not None else 0.0
         return Waiting(int(files), int(size), age_s)
 
     def moving(self) -> int:
