@@ -6,7 +6,7 @@ from pipeline_project.adapters.selection_service.embedded import EmbeddedSelecti
 from pipeline_project.adapters.selection_service.lightly import LightlySelectionService
 from pipeline_project.adapters.selection_service.lightly_api import LightlyApi
 from pipeline_project.resources.selection_service import SelectionClient
-from pipeline_project_tests.adapters.selection_service.test_lightly import ACCESS
+from pipeline_project_tests.adapters.selection_service.test_lightly import ACCESS, BucketAtHome
 from pipeline_project_tests.jobs.test_curation import failure_of, run, steps
 from pipeline_project_tests.jobs.wiring import House
 from pipeline_project_tests.stand_ins.lightly import TOKEN, lightly
@@ -24,18 +24,6 @@ def cloud(monkeypatch):
 @pytest.fixture
 def house(tmp_path):
     return House(tmp_path).add_media("a.mp4")
-
-
-class InBucket:
-    """The house's own store under the address of a bucket, which Lightly could reach."""
-
-    root = "s3://bucket/in"
-
-    def __init__(self, objects):
-        self._objects = objects
-
-    def __getattr__(self, name):
-        return getattr(self._objects, name)
 
 
 def go(house, token, job="aws_example_job", store=None, **section):
@@ -84,7 +72,7 @@ def test_media_that_lightly_cannot_reach_are_told_by_the_first_step_in_one_line(
 
 
 def test_a_refused_token_is_one_line_of_the_first_step_and_nothing_was_started(house, cloud):
-    result = go(house, "nobodystoken1", store=InBucket(house.objects), input=None)
+    result = go(house, "nobodystoken1", store=BucketAtHome(house.home / "store"), input=None)
     step, failure = failure_of(result)
     assert step == "collect_media"
     assert "HTTP 401, the token is refused. Check LIGHTLY_TOKEN" in failure.description
@@ -95,7 +83,7 @@ def test_a_refused_token_is_one_line_of_the_first_step_and_nothing_was_started(h
 
 def test_videos_and_images_together_are_found_before_anything_starts(house, cloud):
     house.add_media("b.png")
-    result = go(house, TOKEN, store=InBucket(house.objects), input=None)
+    result = go(house, TOKEN, store=BucketAtHome(house.home / "store"), input=None)
     step, failure = failure_of(result)
     assert step == "collect_media"
     assert "the source has both (a.mp4, b.png)" in failure.description

@@ -43,31 +43,13 @@ class PexelsListing:
     def search(self, query: str, number: int) -> Page:
         """Give a page of the matches, the best first; `number` counts from 1."""
         what = f"asking Pexels for {query!r}"
-
-        def ask() -> Any:
-            return _routed(VideosSearch, self._http, what)(
-                api_key="",
-                url=f"{self._http.api_url}/videos/search",
-                query=query,
-                page=number,
-                per_page=PER_PAGE,
-            )
-
-        return _page(ask, what)
+        return self._page(VideosSearch, "search", what, query=query, page=number)
 
     def popular(self, number: int) -> Page:
         """Give a page of the popular videos."""
-        what = "asking Pexels for popular videos"
-
-        def ask() -> Any:
-            return _routed(VideosPopular, self._http, what)(
-                api_key="",
-                url=f"{self._http.api_url}/videos/popular",
-                page=number,
-                per_page=PER_PAGE,
-            )
-
-        return _page(ask, what)
+        return self._page(
+            VideosPopular, "popular", "asking Pexels for popular videos", page=number
+        )
 
     def one(self, video_id: int) -> Video:
         """Give one video.
@@ -79,6 +61,16 @@ class PexelsListing:
         with _Understood(what):
             found = _routed(SingleVideo, self._http, what)(api_key="", video_id=video_id)
             return _video(found.entries)
+
+    def _page(self, kind: Any, path: str, what: str, **asked: Any) -> Page:
+        with _Understood(what):
+            page = _routed(kind, self._http, what)(
+                api_key="",
+                url=f"{self._http.api_url}/videos/{path}",
+                per_page=PER_PAGE,
+                **asked,
+            )
+            return Page(int(page.body["total_results"]), [_video(each) for each in page.entries])
 
 
 class _Understood:
@@ -96,12 +88,6 @@ class _Understood:
                 f"{self._what}: the answer cannot be understood ({type(error).__name__}). Check "
                 "pexels.api_url; if it is right, the API has changed."
             ) from None
-
-
-def _page(ask: Any, what: str) -> Page:
-    with _Understood(what):
-        page = ask()
-        return Page(int(page.body["total_results"]), [_video(each) for each in page.entries])
 
 
 def _video(model: Any) -> Video:
