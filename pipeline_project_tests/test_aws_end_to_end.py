@@ -12,6 +12,7 @@ from dagster import DagsterInstance
 from pipeline_project.resources.instance import COST_TAG
 from pipeline_project.sample import sample_dir
 from pipeline_project_tests.aws_bed.house import aws_house
+from pipeline_project_tests.aws_bed.metadata import Metadata
 from pipeline_project_tests.commands import BIN, environment, run
 from pipeline_project_tests.contracts.commands import wait_for
 from pipeline_project_tests.ec2.iam import allows
@@ -120,6 +121,29 @@ def test_an_interrupted_run_ends_its_worker_and_stops_the_box(house, footage, tm
     assert wait_for(lambda: bed.state() == "stopped")
     assert bed.box.processes() == []
     assert "ended early" in err and "asked to stop" in err
+
+
+def test_a_spot_notice_ends_the_run_cleanly_and_what_is_done_is_kept(house, footage, tmp_path):
+    bed, given = house
+    command = ("pipeline", "curate", str(footage), "--on", "aws")
+    metadata = Metadata()
+    try:
+        metadata.announce()
+        done = run(tmp_path, *command, **given | {"PIPELINE_AWS__SPOT_NOTICES": metadata.url})
+    finally:
+        metadata.close()
+    assert done.returncode == 1
+    assert "AWS takes this spot instance back: terminate at" in done.stderr
+    assert "Run the same again to go on" in done.stderr
+    assert wait_for(lambda: bed.state() == "stopped")
+    assert bed.box.processes() == []
+    book = bed.client("s3").get_object(Bucket=bed.bucket, Key=f"home/leases/{bed.instance_id}.json")
+    assert json.loads(book["Body"].read())["leases"] == []
+    uploaded = keys(bed, "input/")
+    assert len(uploaded) == 4
+    again = run(tmp_path, *command, **given)
+    assert again.returncode == 0, again.stderr
+    assert keys(bed, "input/") == uploaded
 
 
 def test_a_run_ends_when_the_instance_has_cost_what_it_may(house, footage, tmp_path):
