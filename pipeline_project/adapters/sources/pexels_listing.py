@@ -47,9 +47,7 @@ class PexelsListing:
 
     def popular(self, number: int) -> Page:
         """Give a page of the popular videos."""
-        return self._page(
-            VideosPopular, "popular", "asking Pexels for popular videos", page=number
-        )
+        return self._page(VideosPopular, "popular", "asking Pexels for popular videos", page=number)
 
     def one(self, video_id: int) -> Video:
         """Give one video.
