@@ -63,6 +63,7 @@ class Identified:
         visits: files that were looked at now, by their place in the listing.
         memory: what was known before.
         failed: files that could not be read, or are no media.
+        copies: files that hold the same bytes as another one before them.
     """
 
     listing: Listing
@@ -72,6 +73,7 @@ class Identified:
     visits: dict[int, Visit]
     memory: Recollection
     failed: int
+    copies: int
 
     @property
     def listed(self) -> int:
@@ -82,12 +84,6 @@ class Identified:
     def hashed(self) -> int:
         """How many files' bytes were read now."""
         return sum(bool(visit.sha256) for visit in self.visits.values())
-
-    @property
-    def copies(self) -> int:
-        """How many files hold the same bytes as another one before them."""
-        readable = len(self.sha256) - int(self.sha256.null_count)
-        return readable - len(first_places(self.sha256))
 
     def files(self, hashes: Collection[str]) -> dict[str, list[MediaRef]]:
         """The listed files that hold these contents, in order, by hash."""
@@ -221,27 +217,26 @@ def _gather(
         # First, so that what was seen now counts.
         infos = pa.concat_tables([pa.Table.from_pylist(rows, schema=infos.schema), infos])
     sha256 = _with_visits(sha256, visits)
-    at = pc.index_in(sha256, value_set=infos["sha256"].combine_chunks())
-    at = pc.if_else(pc.is_valid(sha256), at, pa.scalar(None, pa.int32()))
-    usable = pc.is_valid(at).to_numpy(zero_copy_only=False)
+    at = pc.index_in(sha256, value_set=infos["sha256"].combine_chunks(), skip_nulls=True)
+    codes = pc.fill_null(at, -1).to_numpy().copy()
     broken = {visit.sha256 for visit in visits.values() if visit.sha256 and visit.info is None}
     if broken:
         wrong = pc.is_in(sha256, value_set=pa.array(sorted(broken), pa.string()))
-        usable &= ~wrong.to_numpy(zero_copy_only=False)
-    first = first_places(sha256)
-    first = first[usable[first]]
-    table = infos.take(at.take(pa.array(first)))
-    read_now = {place: visit.ref for place, visit in visits.items()}
-    media = MediaList(listing, first, table, read_now)
+        codes[wrong.to_numpy(zero_copy_only=False)] = -1
+    usable = codes >= 0
+    first = first_places(codes)
+    unusable = pc.unique(sha256.filter(pa.array(~usable)).drop_null())
+    table = infos.take(pa.array(codes[first]))
     complete = pc.is_in(table["sha256"], value_set=done).combine_chunks()
     return Identified(
         listing=listing,
-        media=media,
+        media=MediaList(listing, first, table, {place: v.ref for place, v in visits.items()}),
         sha256=sha256,
         complete=complete.to_numpy(zero_copy_only=False),
         visits=visits,
         memory=memory,
         failed=int((~usable).sum()),
+        copies=len(sha256) - int(sha256.null_count) - len(first) - len(unusable),
     )
 
 

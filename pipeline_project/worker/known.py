@@ -182,10 +182,8 @@ def named(media: Sequence[KnownMedia], hashes: Collection[str]) -> dict[str, Kno
     return {each.sha256: each for each in media if each.sha256 in hashes}
 
 
-def first_places(sha256: pa.Array) -> npt.NDArray[np.int64]:
-    """Where each distinct value stands first, in order; nulls do not count."""
-    coded = sha256.dictionary_encode().indices
-    codes = _numpy(pc.fill_null(coded, -1))
+def first_places(codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Where each distinct number stands first, in order; those below 0 do not count."""
     _, first = np.unique(codes, return_index=True)
     first.sort()
     return first[codes[first] >= 0]
@@ -221,7 +219,7 @@ def _older_matches(
 
 
 def _named(column: str, values: pa.Array) -> tuple[str, set[str]] | None:
-    wanted = pc.unique(values).drop_null()
+    wanted = values.drop_null()
     return None if len(wanted) > _FEW else (column, set(wanted.to_pylist()))
 
 
