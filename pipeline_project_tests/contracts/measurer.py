@@ -88,7 +88,7 @@ class MeasurerContract:
     ):
         judge = classifier("default")
         names = {feature.measure for feature in judge.features}
-        pictures = photographs(480, 640)[:8]
+        pictures = photographs(97, 131)[:8]
         for start in range(0, len(pictures), count):
             some = pictures[start : start + count]
             labels = judge.classify_many(measurer.measure(some, names))
