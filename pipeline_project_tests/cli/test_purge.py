@@ -46,9 +46,11 @@ def rows_of(sha256, name, selection):
 
 
 def commit(lake, rows, branch=None):
+    """Rows of one table come into one piece, so that a purge takes a part of it."""
     writer = lake.begin(run_id="run", branch=branch)
-    for table, row in rows:
-        writer.append(table, [row])
+    for name in dict.fromkeys(table.name for table, _ in rows):
+        [table, *_] = [table for table, _ in rows if table.name == name]
+        writer.append(table, [row for of, row in rows if of.name == name])
     return writer.commit("rows")
 
 
