@@ -13,7 +13,6 @@ where one fails.
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -28,6 +27,7 @@ import lance
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from beside_dvc import beside_dvc
 from known_lake import make_known, stages_of
 from line_plot import line_plot
 from machine import machine
@@ -128,7 +128,7 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
         ("changed code: its stage and those after it only", changed["stages"] == expected)
     )
     if options.dvc:
-        beside_dvc(options.dvc, folder)
+        beside_dvc(options.dvc, folder, part)
     PICTURE.write_text(line_plot(lines, "new files", "seconds"))
     print(f"\n{PICTURE.name} is drawn.\n")
     for claim, held in claims:
@@ -341,58 +341,6 @@ def change_code(home: str, files: int) -> dict:
             decoded = int(result.counts["decoded_files"])
             found[stage] = [*(done[name] for name in stages.FRAME_STAGES), decoded]
     return timed.facts | {"stages": found}
-
-
-def beside_dvc(dvc: str, folder: Path) -> None:
-    """10,000 pictures, one changed: dvc add, status and repro, and our whole run."""
-    place = (folder / "beside-dvc").absolute()
-    media = place / "media"
-    media.mkdir(parents=True)
-    dvc = str(Path(dvc).absolute())
-    environ = {**os.environ, "DVC_NO_ANALYTICS": "1", "GIT_CONFIG_GLOBAL": os.devnull}
-    add_pictures(str(place), 10_000)
-    print("\n| 10,000 pictures of 320x240 px | wall s | processed |\n|---|---|---|")
-
-    def shell(*command: str) -> float:
-        started = time.perf_counter()
-        subprocess.run(command, cwd=place, env=environ, check=True, stdout=subprocess.DEVNULL)
-        return time.perf_counter() - started
-
-    def change(number: int) -> None:
-        path = sorted(media.rglob("*.jpg"))[number]
-        cv2.imwrite(
-            str(path), np.random.default_rng(number).integers(0, 256, (240, 320, 3), np.uint8)
-        )
-
-    shell("git", "init", "-q")
-    shell(dvc, "init", "-q")
-    # What a stage of dvc is given is the folder; what it does is to measure each picture.
-    (place / "measure.py").write_text(
-        "import cv2, json, pathlib\n"
-        "paths = sorted(pathlib.Path('media').rglob('*.jpg'))\n"
-        "sharp = {str(p): cv2.Laplacian(cv2.imread(str(p), 0), cv2.CV_64F).var() for p in paths}\n"
-        "pathlib.Path('sharp.json').write_text(json.dumps(sharp))\n"
-    )
-    (place / "dvc.yaml").write_text(
-        f"stages:\n  measure:\n    cmd: {sys.executable} measure.py\n"
-        "    deps: [measure.py, media]\n    outs: [sharp.json]\n"
-    )
-    print(f"| dvc add, at first | {shell(dvc, 'add', '-q', 'media'):.1f} | 10,000 |", flush=True)
-    print(f"| dvc repro, at first | {shell(dvc, 'repro', '-q'):.1f} | 10,000 |")
-    print(f"| dvc repro, nothing changed | {shell(dvc, 'repro', '-q'):.1f} | 0 |")
-    change(0)
-    print(f"| dvc status, one changed | {shell(dvc, 'status'):.1f} | 0 |")
-    print(f"| dvc add, one changed | {shell(dvc, 'add', '-q', 'media'):.1f} | 1 |")
-    print(f"| dvc repro (Laplacian only), one changed | {shell(dvc, 'repro', '-q'):.1f} | 10,000 |")
-    for what, number in (
-        ("at first (all measures, embeddings)", None),
-        ("nothing changed", None),
-        ("one changed", 1),
-    ):
-        if number is not None:
-            change(number)
-        done = part("run_worker", str(place))
-        print(f"| pipeline, {what} | {done['wall_s']:.1f} | {done['decoded']:,.0f} |", flush=True)
 
 
 PARTS = {
