@@ -7,6 +7,7 @@ of earlier picks; they stand in a table of their own, never among vectors of who
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -15,14 +16,15 @@ import numpy.typing as npt
 from pipeline_project.adapters.embedder.base import ImageEmbedder
 from pipeline_project.adapters.lake.schemas import TABLES, Table, embeddings_table
 from pipeline_project.adapters.media.base import OpenMedia
-from pipeline_project.core.config import SamplingConfig
+from pipeline_project.core.config import CurationConfig
 from pipeline_project.core.metadata.boxes import PixelBox
 from pipeline_project.core.records import Frame, Pixels
 from pipeline_project.core.selection.pool import ObjectEmbeddings
 from pipeline_project.errors import MediaError, StoreError
+from pipeline_project.worker.checkpoints import Checkpoints
 from pipeline_project.worker.identify import KnownMedia, check_unchanged
 from pipeline_project.worker.inputs import PoolInputs
-from pipeline_project.worker.ledger import Row
+from pipeline_project.worker.ledger import Row, Rows
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.request import output_prefix
 
@@ -39,12 +41,10 @@ class ObjectsFound:
 
     Attributes:
         inputs: with `objects`.
-        rows: of the objects' table, those that it lacked.
         warnings: what could not be looked at, for people.
     """
 
     inputs: PoolInputs
-    rows: list[Row] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -64,15 +64,13 @@ def object_id(frame: str, box: PixelBox) -> str:
 class Objects:
     """Embeds the parts of frames that strategies look at.
 
-    Attributes:
-        parts: of the worker.
-        sampling: that the files' frames were taken by.
-        batch_size: parts embedded at once.
+    What is done is committed now and then, and when the run is ended from outside, as the frames'
+    own stages do it.
     """
 
     parts: Parts
-    sampling: SamplingConfig
-    batch_size: int
+    config: CurationConfig
+    run_id: str
 
     def look(
         self,
@@ -107,12 +105,7 @@ class Objects:
             frame: [box for box in dict.fromkeys(boxes) if object_id(frame, box) not in vectors]
             for frame, boxes in wanted.items()
         }
-        made = self._embedded({k: v for k, v in missing.items() if v}, media, found.warnings)
-        vectors |= made
-        found.rows = [
-            {"frame_id": name, "datum_key": _KEY, "vector": vector.tolist()}
-            for name, vector in made.items()
-        ]
+        vectors |= self._embedded({k: v for k, v in missing.items() if v}, media, found.warnings)
         found.inputs = replace(
             inputs,
             objects={
@@ -143,28 +136,46 @@ class Objects:
         for frame, boxes in wanted.items():
             by_file.setdefault(frame.partition(":")[0], {})[frame] = boxes
         tasks = [(here[sha256], frames) for sha256, frames in by_file.items() if sha256 in here]
+        past = {f: b for s, each in by_file.items() if s not in here for f, b in each.items()}
         total = sum(len(boxes) for boxes in wanted.values())
         vectors: dict[str, _Vector] = {}
-        for given in self.parts.engine.flat_map(self._of_file, tasks):
-            if isinstance(given, str):
-                warnings.append(given)
-            else:
-                vectors |= given
-            self.parts.progress.update("embed", len(vectors), total, "objects")
-        past = {f: b for s, each in by_file.items() if s not in here for f, b in each.items()}
         lost = 0
-        for frame, pixels in self._kept(past):
-            if pixels is None:
-                lost += 1
-                continue
-            cut = [(object_id(frame, box), _part(pixels, box)) for box in past[frame]]
-            vectors |= self._batch([(name, self.parts.embedder.prepare(p)) for name, p in cut])
+        interval_s = self.config.limits.checkpoint_s
+        checkpoints = Checkpoints(self.parts.lake, run_id=self.run_id, interval_s=interval_s)
+        found = chain(self.parts.engine.flat_map(self._of_file, tasks), self._of_kept(past))
+        try:
+            for given in found:
+                if isinstance(given, str):
+                    warnings.append(given)
+                    continue
+                lost += given is None
+                vectors |= given or {}
+                checkpoints.take(self._rows(given or {}))
+                self.parts.progress.update("embed", len(vectors), total, "objects")
+        finally:
+            checkpoints.commit("objects looked at")
         if lost:
             warnings.append(
                 f"{lost} earlier picks are not kept as pictures any more, and their files are not "
                 "among this run's: the new picks cannot stay away from the objects in them."
             )
         return vectors
+
+    def _rows(self, vectors: Mapping[str, _Vector]) -> Rows:
+        rows = Rows()
+        for name, vector in vectors.items():
+            row: Row = {"frame_id": name, "datum_key": _KEY, "vector": vector.tolist()}
+            rows.add(objects_of(self.parts.embedder), row)
+        return rows
+
+    def _of_kept(self, wanted: _Wanted) -> Iterator[dict[str, _Vector] | None]:
+        """The vectors of earlier picks' parts, pick by pick; None where its picture is gone."""
+        for frame, pixels in self._kept(wanted):
+            if pixels is None:
+                yield None
+                continue
+            cut = [(object_id(frame, box), _part(pixels, box)) for box in wanted[frame]]
+            yield self._batch([(name, self.parts.embedder.prepare(each)) for name, each in cut])
 
     def _of_file(
         self, task: tuple[KnownMedia, Mapping[str, Sequence[PixelBox]]]
@@ -182,7 +193,7 @@ class Objects:
                         for box in found
                         if (part := _part(taken.pixels, box)).size
                     ]
-                    if len(batch) >= self.batch_size:
+                    if len(batch) >= self.config.embedding.batch_size:
                         vectors, batch = self._batch(batch), []
                         check_unchanged(media.ref, path)  # else they are of another file's
                         yield vectors
@@ -196,7 +207,7 @@ class Objects:
         """These frames of an open file: one by one, or in a row where they are many."""
         left = set(wanted)
         if len(left) >= _MANY:
-            for frame in opened.frames(self.sampling):
+            for frame in opened.frames(self.config.sampling):
                 if frame.pts in left:
                     left.remove(frame.pts)
                     yield frame

@@ -16,7 +16,7 @@ from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.core.hashing import canonical_json, hash_of_names, set_key
 from pipeline_project.core.records import MediaRef, frame_id
 from pipeline_project.core.selection.plane import project
-from pipeline_project.errors import StoreConflict, StoreError, TransientError
+from pipeline_project.errors import StoreConflict, TransientError
 from pipeline_project.worker.candidates import Candidates, gather
 from pipeline_project.worker.checkpoints import Checkpoints
 from pipeline_project.worker.datapool import EarlierSelection, earlier_selections
@@ -251,10 +251,10 @@ def _record(
             return _Recorded(selection_id, commit.commit_id if commit else "", False, written)
         except StoreConflict:
             checkpoints.abandon()
-            _discard(selection_id, turns, turn, parts)
+            turns.give_up(turn, selection_id, parts.progress)
         except BaseException:  # also when interrupted: nobody would ever find these frames
             checkpoints.abandon()
-            _discard(selection_id, turns, turn, parts)
+            turns.give_up(turn, selection_id, parts.progress)
             raise
     raise TransientError(
         f"Recording what {picks.service} picked for dataset {dataset!r}: other runs recorded a "
@@ -303,19 +303,6 @@ def _rows(
         rows.add(TABLES["candidates"], place)
         rows.add(TABLES["selections"], pick)
     return rows
-
-
-def _discard(selection_id: str, turns: Turns, turn: int, parts: Parts) -> None:
-    """Remove what a selection left that will not be recorded, as far as possible."""
-    try:
-        turns.give_back(turn, selection_id)
-        for item in list(parts.store.list(output_prefix(selection_id))):
-            parts.store.delete(item.key)
-    except StoreError as error:
-        parts.progress.warning(
-            f"Frames below {output_prefix(selection_id)} belong to no selection and could not be "
-            f"removed: {error}"
-        )
 
 
 def _counts(

@@ -7,6 +7,7 @@ are not picked, accepted and rescued ones are.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -182,6 +183,15 @@ def settle(
     selected.picks = sorted(picks, key=lambda each: each.rank)
     picked = {each.index for each in picks}
     return [each for each in exclusions if each.row not in picked]
+
+
+def after_review(selected: Selected) -> str:
+    """Tell people what their review did to a selection that was made anew."""
+    why = Counter(each.reason for each in selected.picks)
+    told = {"accepted": why[ACCEPTED], "rescued": why[RESCUED]}
+    told["in free places"] = len(selected.picks) - sum(told.values()) - why[KEPT]
+    changes = "".join(f", {count} {words}" for words, count in told.items() if count)
+    return f"Made anew after the review: {why[KEPT]} picks stay as they were{changes}."
 
 
 def with_labels(

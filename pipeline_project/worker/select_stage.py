@@ -13,7 +13,7 @@ from pipeline_project.core.hashing import canonical_json, hash_of_names, set_key
 from pipeline_project.core.selection.config import parse_selection_config
 from pipeline_project.core.selection.decisions import Review
 from pipeline_project.core.selection.near_duplicates import MAX_HAMMING_BITS
-from pipeline_project.errors import StoreConflict, StoreError, TransientError
+from pipeline_project.errors import StoreConflict, TransientError
 from pipeline_project.worker.beside import Beside
 from pipeline_project.worker.candidates import Candidates, Exclusion, Judgement, gather, judge
 from pipeline_project.worker.checkpoints import Checkpoints
@@ -29,13 +29,13 @@ from pipeline_project.worker.identify import KnownMedia
 from pipeline_project.worker.inputs import PoolInputs
 from pipeline_project.worker.known import hashes_of, kinds_of
 from pipeline_project.worker.ledger import Row, Rows
-from pipeline_project.worker.objects import Objects, ObjectsFound, objects_of
+from pipeline_project.worker.objects import Objects, ObjectsFound
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.pool_edits import PoolEdit, read_edits
-from pipeline_project.worker.request import output_prefix
 from pipeline_project.worker.review import read_review
 from pipeline_project.worker.reviewing import (
     Revision,
+    after_review,
     demands_of,
     excluded,
     revision_of,
@@ -155,7 +155,7 @@ class SelectionStage:
             return facts
         except BaseException:  # also when interrupted: nobody would ever find these frames
             checkpoints.abandon()
-            self._discard(selection_id, turns, turn)
+            turns.give_up(turn, selection_id, self.parts.progress)
             raise
 
     def _select(
@@ -182,9 +182,13 @@ class SelectionStage:
         looked = self._objects(inputs, candidates, judgement, pool, media, revision)
         inputs = looked.inputs
         demands, unmet = demands_of(candidates, revision, pool, self.parts.lake, embeddings)
-        selected = pick(candidates, judgement, pool, self.config, space, inputs, demands)
+        selected = pick(
+            candidates, judgement, pool, self.config, space, inputs, demands, self._picking
+        )
         exclusions = [*judgement.exclusions, *selected.exclusions]
         exclusions = settle(selected, candidates, revision, exclusions)
+        if revision.redone:
+            self.parts.progress.info(after_review(selected))
         names = file_names(candidates, selected, considered)
         frames = self._writer.write(selection_id, candidates, names, considered)
         facts = SelectionFacts(
@@ -209,7 +213,6 @@ class SelectionStage:
         rows = selection_rows(selection_id, candidates, exclusions, selected, pool, names, keys)
         rows.take(frames.rejects)
         rows.add(embeddings, *pool.embedded)
-        rows.add(objects_of(self.parts.embedder), *looked.rows)
         header_row = selection_set_row(header, self.config.engine, facts.counts)
         rows.add(TABLES["selection_sets"], header_row)
         return facts, rows
@@ -228,9 +231,12 @@ class SelectionStage:
         left_out = {
             each.row for each in judgement.exclusions if candidates.frame_id[each.row] not in wanted
         }
-        looking = Objects(self.parts, self.config.sampling, self.config.embedding.batch_size)
+        looking = Objects(self.parts, self.config, self.run_id)
         frames = [*candidates.frame_id, *pool.frame_ids]
         return looking.look(inputs, frames, left_out, media)
+
+    def _picking(self, done: int, wanted: int) -> None:
+        self.parts.progress.update("select", done, wanted, "picks")
 
     def _other_kinds(self, media: Sequence[KnownMedia], pool: Datapool) -> list[str]:
         """Say when still images and frames of videos meet in a dataset for the first time."""
@@ -260,19 +266,6 @@ class SelectionStage:
         """Edits of the past; nobody asks for them where the past does not matter."""
         enabled = self.config.datapool.enabled
         return read_edits(self.parts.lake, self.config.dataset) if enabled else []
-
-    def _discard(self, selection_id: str, turns: Turns, turn: int) -> None:
-        """Remove what a selection left that will not be recorded, as far as possible."""
-        store = self.parts.store
-        try:
-            turns.give_back(turn, selection_id)
-            for item in list(store.list(output_prefix(selection_id))):
-                store.delete(item.key)
-        except StoreError as error:
-            self.parts.progress.warning(
-                f"Frames below {output_prefix(selection_id)} belong to no selection and could "
-                f"not be removed: {error}"
-            )
 
     def _deciding(self) -> dict[str, object]:
         """The settings that decide what is picked and how it is written, in one spelling."""

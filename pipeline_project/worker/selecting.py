@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -90,6 +90,7 @@ def pick(
     space: EmbeddingSpace,
     inputs: PoolInputs = _NOTHING,
     demands: Demands = _NO_DEMANDS,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Selected:
     """Group duplicates, keep the sharpest of each, and pick of what is left.
 
@@ -101,6 +102,7 @@ def pick(
         space: of the embeddings.
         inputs: columns over the candidates and after them the pool.
         demands: what people decided about single frames.
+        progress: called with picks made and wanted, now and then.
 
     Raises:
         ConfigError: the configuration does not fit the data.
@@ -134,6 +136,7 @@ def pick(
             n=_wanted(selection, demands, units),
             engine=config.engine,
             memory_mb=config.limits.memory_mb,
+            progress=progress,
         )
         selected.picks = _picks_of(result, units)
         selected.exclusions = _beyond_thresholds(result, selection, units)

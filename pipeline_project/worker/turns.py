@@ -12,7 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline_project.adapters.object_store.base import ObjectStore
+from pipeline_project.errors import StoreError
 from pipeline_project.worker.datapool import EarlierSelection
+from pipeline_project.worker.progress import Progress
+from pipeline_project.worker.request import output_prefix
 
 _POLL_S = 0.2
 _DEAD_S = 20.0  # between taking a turn and the commit lies one small write
@@ -81,6 +84,18 @@ class Turns:
         last = self._last()
         if last is not None and (last.number, last.selection_id) == (number, selection_id):
             self._store.delete(self._key(number))
+
+    def give_up(self, number: int, selection_id: str, progress: Progress) -> None:
+        """Remove what a selection left that will not be recorded, as far as possible."""
+        folder = output_prefix(selection_id)
+        try:
+            self.give_back(number, selection_id)
+            for item in list(self._store.list(folder)):
+                self._store.delete(item.key)
+        except StoreError as error:
+            progress.warning(
+                f"Frames below {folder} belong to no selection and could not be removed: {error}"
+            )
 
     def _last(self) -> _Taken | None:
         keys = [item.key for item in self._store.list(self._prefix)]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline_project.errors import ConfigError
+from pipeline_project.worker import selecting
 from pipeline_project.worker.objects import object_id, objects_of
 from pipeline_project_tests.media_files import image
 from pipeline_project_tests.worker.footage import film, photograph, still
@@ -236,3 +237,24 @@ def test_a_picture_that_vanishes_before_its_objects_are_looked_at_is_told(house)
     outcome = house.run(refs, parts=parts, selection=select(DIVERSE))
     assert any("a.png: objects in it were not looked at" in w for w in outcome.result.warnings)
     assert "e.png" in names(house, outcome)
+
+
+def test_objects_embedded_before_a_run_was_ended_are_not_embedded_again(house, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(selecting, "run_selection", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            house.run(selection=select(DIVERSE))
+    assert house.rows("selections") == []
+    batches = []
+
+    def parts(own):
+        embed = own.embedder.embed
+        own.embedder.embed = lambda batch: batches.append(len(batch)) or embed(batch)
+        return own
+
+    assert house.run(selection=select(DIVERSE), parts=parts).counts["picked"] == 2
+    assert batches == []
+
+
+def interrupted(*_, **__):
+    raise KeyboardInterrupt

@@ -245,6 +245,8 @@ def test_the_past_tells_what_has_become_of_each_selections_picks(house):
     left_out = candidate(house)
     review(house, {first: "reject", second: "accept", left_out: "rescue"})
     anew = house.run()
+    told = "Made anew after the review: 1 picks stay as they were, 1 accepted, 1 rescued."
+    assert told in anew.said
     old, new = read_history(house.lake, "default").selections
     assert (old.picked, old.counting, old.rejected, old.anew) == (
         3, 2, 1, anew.result.selection_id,

@@ -86,6 +86,7 @@ def run_selection(
     if pool.embeddings is not None and config.needs().embeddings:
         check_shape(pool.embeddings)
         exact = fits(int(candidate.sum()), pool.embeddings.shape[1], memory_mb)
+    _demand_room(config, pool, memory_mb)
     if memory_mb is not None and not exact and pool.embeddings is not None:
         _demand_spread(config, pool, memory_mb)
         short = shortlist(
@@ -111,6 +112,17 @@ def run_selection(
     if not exact and stopped != "constraints" and picks and picks[-1].distance is not None:
         bound = min(_FARTHEST, farthest + picks[-1].distance)
     return SelectionResult(picks, stopped, thresholds, engine, exact, bound)
+
+
+def _demand_room(config: SelectionConfig, pool: SelectionPool, memory_mb: int | None) -> None:
+    """Refuse objects that take more memory than allowed: there are no two levels for them."""
+    for task in sorted(config.needs().objects & set(pool.objects)):
+        vectors = np.asarray(pool.objects[task].vectors)
+        if len(vectors) and not fits(len(vectors), vectors.shape[1], memory_mb):
+            raise ConfigError(
+                f"Selecting within {memory_mb} MB: the embeddings of {len(vectors)} objects of "
+                f"{task} need more. Raise the bound, or predict fewer."
+            )
 
 
 def _demand_spread(config: SelectionConfig, pool: SelectionPool, memory_mb: int) -> None:

@@ -413,6 +413,13 @@ def test_objects_that_nobody_embedded_are_asked_for():
         run_selection(SelectionPool(embeddings=np.eye(2)), config)
 
 
+def test_objects_that_take_more_memory_than_allowed_are_refused():
+    many = ObjectEmbeddings(random_rows(4000, 64), np.arange(4000) % 3)
+    pool = SelectionPool(embeddings=np.eye(3), objects={"t": many})
+    with pytest.raises(ConfigError, match="embeddings of 4000 objects of t need more"):
+        select(pool, 2, rule({**EMBEDDINGS, "task": "t"}, "DIVERSITY"), memory_mb=1)
+
+
 @pytest.mark.parametrize("kind", ["DIVERSITY", "TYPICALITY"])
 def test_rows_that_hold_no_object_at_all_are_picked_in_their_order(kind):
     nothing = ObjectEmbeddings(np.empty((0, 4)), np.empty(0, int))
