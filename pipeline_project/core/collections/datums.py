@@ -14,7 +14,6 @@ from functools import cached_property
 
 from pipeline_project.core.collections.globs import ROOT, Glob, expand
 from pipeline_project.core.collections.inputs import Atom, Combined, Input, count_captures
-from pipeline_project.core.hashing import canonical_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ class Part:
     outer: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Datum:
     """One piece of a step's work.
 
@@ -110,10 +109,10 @@ class Datum:
     stem: str
     identity: tuple[str, ...]
 
-    @property
+    @cached_property
     def datum_id(self) -> str:
         """Name of the datum whatever its files hold: 32 hex digits."""
-        return hashlib.sha256(canonical_json(self.identity).encode("ascii")).hexdigest()[:32]
+        return _hash(self.identity)[:32]
 
     def output_path(self, template: str) -> str:
         """Where a step's one output goes: captures in place, one `/` before it."""
@@ -121,11 +120,17 @@ class Datum:
 
     def contents_sha256(self) -> str:
         """Hash of all that the step is given: names, paths, and the bytes of the files."""
-        given = [
-            [part.name, part.path, [[file.path, file.sha256] for file in part.files]]
-            for part in self.parts
-        ]
-        return hashlib.sha256(canonical_json(given).encode("ascii")).hexdigest()
+        given: list[str] = []
+        for part in self.parts:
+            given += (part.name, part.path, str(len(part.files)))
+            for file in part.files:
+                given += (file.path, file.sha256)
+        return _hash(given)
+
+
+def _hash(words: Iterable[str]) -> str:
+    """Hash words in their order; none of them, a path say, can hold the character between."""
+    return hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def datums(input_: Input, collections: Mapping[str, Listing]) -> list[Datum]:

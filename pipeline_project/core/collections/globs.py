@@ -76,9 +76,20 @@ def compile_glob(pattern: str) -> Glob:
     )
 
 
+@lru_cache(maxsize=256)
+def _parsed(template: str) -> tuple[str | int, ...]:
+    """The words of a template, and between them the numbers of groups."""
+    parts: list[str | int] = []
+    end = 0
+    for found in _REFERENCE.finditer(template):
+        parts += [template[end : found.start()], int(found[1] or found[2])]
+        end = found.end()
+    return (*parts, template[end:])
+
+
 def references(template: str) -> list[int]:
     """Numbers of the groups that a template such as `$1-$2` names, in its order."""
-    return [int(a or b) for a, b in _REFERENCE.findall(template)]
+    return [part for part in _parsed(template) if isinstance(part, int)]
 
 
 def expand(template: str, captures: tuple[str, ...], whole: str = "") -> str:
@@ -87,16 +98,16 @@ def expand(template: str, captures: tuple[str, ...], whole: str = "") -> str:
     Raises:
         ConfigError: the template names a group that is not there.
     """
-
-    def value(found: re.Match[str]) -> str:
-        number = int(found[1] or found[2])
-        if number > len(captures):
-            raise ConfigError(
-                f"{template!r} names capture group {number}, and there are {len(captures)}"
-            )
-        return captures[number - 1] if number else whole
-
-    return _REFERENCE.sub(value, template)
+    values = (whole, *captures)
+    try:
+        return "".join(
+            [values[part] if isinstance(part, int) else part for part in _parsed(template)]
+        )
+    except IndexError:
+        raise ConfigError(
+            f"{template!r} names capture group {max(references(template))}, and there are "
+            f"{len(captures)}"
+        ) from None
 
 
 class _Translation:

@@ -1,4 +1,6 @@
+import re
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -132,4 +134,14 @@ def test_a_step_that_makes_no_sense_is_refused(body, said):
 def test_an_empty_file_is_told():
     assert problems("") == [
         "talk.yaml:1: a pipeline has name, collections and steps; seen: nothing"
+    ]
+
+
+def test_the_pipeline_that_the_readme_shows_is_sound():
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    (shown,) = re.findall(r"```yaml\n(type: .*?)```", readme, re.DOTALL)
+    assert [step.name for step in read_pipeline(shown, "README.md").steps] == [
+        "vol",
+        "sob",
+        "features",
     ]
