@@ -284,15 +284,24 @@ class LanceLake:
             if self._open(table) is None:
                 raise
 
+    def _newest(self, address: str) -> lance.LanceDataset:
+        """Open the newest version; once more where garbage collection took it between two looks."""
+        try:
+            return lance.dataset(address, storage_options=self._options())
+        except (OSError, ValueError) as error:
+            if ".manifest" not in str(error):
+                raise
+        return lance.dataset(address, storage_options=self._options())
+
     def _open(self, table: Table) -> lance.LanceDataset | None:
         address = self.address(table)
         if "://" not in address and not Path(address).exists():
             return None
         try:
-            dataset = lance.dataset(address, storage_options=self._options())
+            dataset = self._newest(address)
         except ValueError as error:
             if "not found" in str(error).lower():
-                return None
+                return None  # what should be there, `_check_version` misses
             raise LakeError(f"Opening table {table.name} at {address}: {error}.") from error
         except OSError as error:
             raise LakeError(
