@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -92,19 +92,15 @@ def build_defs(
 
 
 def _schedules(job: dg.JobDefinition, settings: Settings) -> list[dg.ScheduleDefinition]:
+    settled = settings.triggers
+    makers: dict[tuple[str, str | None], Callable[[], dg.ScheduleDefinition]] = {
+        ("schedule.cron", settings.schedule.cron): lambda: nightly_pexels_collection(
+            job, settings.curation(), settings.schedule
+        ),
+        ("triggers.weekly_cron", settled.weekly_cron): lambda: weekly_selection(job, settled),
+    }
     made = []
-    for name, cron, make in (
-        (
-            "schedule.cron",
-            settings.schedule.cron,
-            lambda: nightly_pexels_collection(job, settings.curation(), settings.schedule),
-        ),
-        (
-            "triggers.weekly_cron",
-            settings.triggers.weekly_cron,
-            lambda: weekly_selection(job, settings.triggers),
-        ),
-    ):
+    for (name, cron), make in makers.items():
         try:
             made.append(make())
         except dg.DagsterInvalidDefinitionError as error:

@@ -147,7 +147,7 @@ def show(
 
     pipeline = _pipeline(file)
     place = _place(config, home)
-    names = [each.name for each in (*pipeline.sources, *pipeline.steps)]
+    names = [*(each.name for each in pipeline.sources), *(each.name for each in pipeline.steps)]
     if collection is None:
         if out is not None:
             raise ConfigError("Writing a collection: name which, one of " + ", ".join(names) + ".")

@@ -21,6 +21,8 @@ from pipeline_project.worker.collections.walk import Place, Wish
 
 _SHOWN_FAILURES = 20
 
+Made = dg.MaterializeResult[object]
+
 
 class CollectionPipeline(dg.Component):
     """Steps over collections of files: glob, cross, union, join, group; only changes are run.
@@ -92,7 +94,9 @@ class CollectionPipeline(dg.Component):
             can_subset=True,
             description=f"Brings the collections of {self.pipeline.name} up to date.",
         )
-        def collections(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        def collections(
+            context: dg.AssetExecutionContext,
+        ) -> Iterator[dg.MaterializeResult[object]]:
             names = {key.path[-1] for key in context.selected_asset_keys}
             wish = Wish(self.pipeline, self._path.parent, only=names)
             try:
@@ -118,7 +122,7 @@ class CollectionPipeline(dg.Component):
 
     def _result(
         self, context: dg.AssetExecutionContext, report: PipelineReport, step: StepReport
-    ) -> dg.MaterializeResult:
+    ) -> Made:
         for failure in step.failures[:_SHOWN_FAILURES]:
             context.log.warning(f"{step.name}: {failure.datum}: {failure.error}")
         return dg.MaterializeResult(
@@ -137,13 +141,14 @@ class CollectionPipeline(dg.Component):
         aws = settings.on == "aws"
         session = aws_session(settings) if aws else None
         root = settings.aws.root if aws else settings.home_path.as_uri()
-        last = {"step": "", "done": 0}
+        last: tuple[str, int] = ("", 0)
 
         def tell(step: str, done: int, total: int) -> None:
             # A line per tenth of a step, not per datum.
-            if step != last["step"] or done == total or done - int(last["done"]) >= total / 10:
+            nonlocal last
+            if step != last[0] or done == total or done - last[1] >= total / 10:
                 context.log.info(f"{step}: {done} of {total} datums")
-                last.update(step=step, done=done)
+                last = (step, done)
 
         return open_place(
             root,

@@ -58,7 +58,10 @@ def source_asset() -> dg.AssetsDefinition:
         automation_condition=observed_hourly(),
     )
     with warnings.catch_warnings(action="ignore", category=dg.BetaWarning):
-        return dg.multi_observable_source_asset(name="observe_source", specs=[spec])(observe_source)
+        made: dg.AssetsDefinition = dg.multi_observable_source_asset(
+            name="observe_source", specs=[spec]
+        )(observe_source)
+    return made
 
 
 @dg.graph(

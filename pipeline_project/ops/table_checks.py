@@ -132,7 +132,8 @@ class Looked:
         return labels.count("moire"), len(labels)
 
     def _count(self, table: Table, column: str, values: set[str]) -> int:
-        return self.lake.read(table, columns=[column], where=(column, values)).num_rows
+        rows: int = self.lake.read(table, columns=[column], where=(column, values)).num_rows
+        return rows
 
 
 @dataclass(frozen=True, slots=True)
