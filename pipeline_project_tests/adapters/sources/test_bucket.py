@@ -101,7 +101,7 @@ def test_a_fingerprint_changes_with_the_bytes_and_with_the_time(client, bucket, 
 @pytest.mark.parametrize(
     "key",
     [
-        *("a b.mp4", "a+b.mp4", "100%.mp4", "ü/漢.mp4", "q?x#y.mp4", "n\nl.mp4", "\\b.mp4"),
+        *("a b.mp4", "a+b.mp4", "100%.mp4", "ü/漢.mp4", "q?x#y.mp4", "n\nl.mp4"),
         *("😀.mp4", "a.mp4/b.mp4", "/".join(["k" * 99] * 9) + "/l.mp4"),
     ],
 )
