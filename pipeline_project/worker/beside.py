@@ -52,10 +52,10 @@ class Beside:
             ConfigError: what lies beside the media is malformed, or lacks what strategies want.
         """
         selection = parse_selection_config(self.config.selection)
-        if not media or not _looks_beside(selection, self.config):
-            return
         for message in selection.translated:
             self.parts.progress.info(f"selection: {message}")
+        if not media or not _looks_beside(selection, self.config):
+            return
         reader = self._reader(media, {each.ref.name: [] for each in media})
         check_inputs(selection, _read_sidecars(reader, selection, early=True))
 
