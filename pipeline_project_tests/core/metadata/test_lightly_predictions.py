@@ -44,7 +44,7 @@ def test_objects_have_scores_and_need_no_probabilities():
 @pytest.mark.parametrize(
     ("prediction", "said"),
     [
-        ({"category_id": 5, "bbox": [0, 0, 1]}, r"bbox \[0, 0, 1\] is no box"),
+        ({"category_id": 5, "bbox": [0, 0, 1]}, "bbox [0, 0, 1] is no box"),
         ({"category_id": 5, "bbox": [0, 0, 1, True]}, "is no box"),
         ({"category_id": 5, "probabilities": [1.0]}, "2 probabilities are needed"),
         ({"category_id": 5, "probabilities": [0.2, 0.2]}, "must sum to 1; they sum to 0.4"),
