@@ -112,7 +112,7 @@ def run(
 
         report = run_pipeline(_place(config, home, processes, tell), wish)
     _show_report(report, as_json=as_json, planned=False)
-    dead = [each for each in report.steps if each.failed and each.failed == _datums(each)]
+    dead = [each for each in report.steps if each.failed and each.failed == each.datums]
     if dead:
         raise PipelineError(
             f"No datum of step {dead[0].name} could be done, of {dead[0].failed}: "
@@ -220,10 +220,6 @@ def _place(
         processes=processes or settings.limits.threads or os.cpu_count() or 1,
         tell=tell,
     )
-
-
-def _datums(report: "StepReport") -> int:
-    return report.new + report.changed + report.reused + report.skipped + report.failed
 
 
 def _show_report(report: "PipelineReport", *, as_json: bool, planned: bool) -> None:

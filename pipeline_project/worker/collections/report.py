@@ -19,11 +19,13 @@ class StepReport:
 
     Attributes:
         name: of the step; of a source its collection.
+        datums: in all, now; of a step.
         new: were not known.
         changed: were known with other contents, code or settings.
         reused: likewise, but a result for just this was there.
         skipped: unchanged.
-        failed: have no output, now or from an unchanged earlier try.
+        failed: have no output, now (then also counted as new, changed or reused) or from an
+            unchanged earlier try.
         recovered: failed before and are done now; also counted as changed or reused.
         removed: are gone, and their outputs with them.
         files: in the collection afterwards.
@@ -33,6 +35,7 @@ class StepReport:
     """
 
     name: str
+    datums: int = 0
     new: int = 0
     changed: int = 0
     reused: int = 0

@@ -192,6 +192,7 @@ class Walk:
         check_outputs(step, found)
         before = self.before.of(step.name)
         plan = self._plan(step, step_code(step, version, model), found, before)
+        report.datums = len(found)
         for name in ("new", "changed", "reused", "skipped", "removed"):
             setattr(report, name, len(getattr(plan, name)))
         ended = {
