@@ -2,11 +2,11 @@
 
 from typing import Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
 from pipeline_project.core.config_section import Section
+from pipeline_project.core.schedule_config import TimeZone
 
 
 class TriggerConfig(Section):
@@ -62,20 +62,11 @@ class TriggerConfig(Section):
     weekly_cron: str = Field(
         "0 6 * * 1", description="When, as cron writes it; by default on Mondays at six."
     )
-    weekly_timezone: str = Field("UTC", description="Whose clock, such as Europe/Berlin.")
+    weekly_timezone: TimeZone = Field("UTC", description="Whose clock, such as Europe/Berlin.")
     stale: bool = Field(
         False,
         description="Whether tables that new code or an observed source made stale are made anew.",
     )
-
-    @field_validator("weekly_timezone")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"there is no time zone {name!r}; Europe/Berlin is one") from error
-        return name
 
     @field_validator("queue_url")
     @classmethod
