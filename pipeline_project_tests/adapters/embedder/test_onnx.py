@@ -101,6 +101,6 @@ def test_a_gpu_that_is_not_there_is_refused(tmp_path):
     import onnxruntime
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        pytest.skip("this onnxruntime has one")
+        pytest.skip("a machine without a GPU is missing: this onnxruntime has one")
     with pytest.raises(ConfigError, match=r"device is cuda.*onnxruntime-gpu"):
         opened(onnx_file(tmp_path / "m.onnx"), device="cuda")

@@ -105,7 +105,7 @@ def test_half_precision_and_a_gpu_that_is_not_there_are_refused(timm_model):
     import torch
 
     if torch.cuda.is_available():
-        pytest.skip("there is one")
+        pytest.skip("a machine without a GPU is missing: torch sees one")
     with pytest.raises(ConfigError, match="fp16 needs a GPU"):
         opened(f"timm:local-dir:{timm_model}", precision="fp16")
     with pytest.raises(ConfigError, match="device is cuda, but torch"):

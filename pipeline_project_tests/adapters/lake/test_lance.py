@@ -130,7 +130,7 @@ class TestLanceLake(LakeContract):
         assert more_kib < 80_000
 
     def test_other_tools_read_the_tables_without_our_code(self, lake):
-        duckdb = pytest.importorskip("duckdb")
+        duckdb = pytest.importorskip("duckdb", reason="the extra `dev` is not installed")
         self.commit(lake, "a", "b")
         rows = lance.dataset(lake.address(THUMBS)).to_table()  # noqa: F841 - duckdb finds it
         assert duckdb.sql("select count(*) from rows").limit(1).fetchall() == [(2,)]
