@@ -15,7 +15,7 @@ from pipeline_project.adapters.instances.base import Instances, InstanceStatus, 
 from pipeline_project.adapters.instances.cost import Cost
 from pipeline_project.adapters.instances.local import INSTANCE_ID as LOCAL
 from pipeline_project.adapters.waiting import Deadline
-from pipeline_project.errors import TransientError
+from pipeline_project.errors import RemoteTimedOut, TransientError
 
 COST_TAG = "pipeline_project/instance_cost"
 
@@ -97,8 +97,13 @@ class RunInstance:
         return self._instances.start(self._run_id, lease_s=self._lease_s)
 
     def wait_ready(self, deadline: Deadline) -> InstanceStatus:
-        """Wait until commands can be sent."""
-        return self._instances.wait_ready(timeout_s=deadline.remaining_s, keep=self.keep)
+        """Wait until commands can be sent; whoever reaches the deadline is told why it is there."""
+        try:
+            return self._instances.wait_ready(timeout_s=deadline.remaining_s, keep=self.keep)
+        except RemoteTimedOut as error:
+            if not (deadline.passed and deadline.reason):
+                raise
+            raise RemoteTimedOut(f"{error} ({deadline.reason})") from error
 
     def keep(self) -> None:
         """Renew the lease once a third of it has passed; called on every poll of a wait.

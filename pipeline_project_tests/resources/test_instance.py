@@ -7,7 +7,7 @@ import pytest
 from pipeline_project.adapters.commands.local import LocalCommands
 from pipeline_project.adapters.instances.local import LocalInstance
 from pipeline_project.adapters.object_store.local import LocalObjectStore
-from pipeline_project.errors import PermanentError, TransientError
+from pipeline_project.errors import PermanentError, RemoteTimedOut, TransientError
 from pipeline_project.resources.instance import RunInstance
 from pipeline_project_tests.contracts.instances import MovableClock, holders
 
@@ -117,3 +117,21 @@ def test_every_phase_gets_the_same_deadline(local, clock):
     clock.pass_s(40)
     assert held.deadline(100) is first
     assert held.deadline(100).remaining_s == pytest.approx(60)
+
+
+def test_whoever_reaches_the_deadline_while_the_instance_starts_is_told_why_it_is_there(
+    local, clock
+):
+    class NeverReady(LocalInstance):
+        def wait_ready(self, *, timeout_s, keep=lambda: None):
+            raise RemoteTimedOut(f"becoming ready did not end within {timeout_s:g} s")
+
+    local.__class__ = NeverReady
+    held = hold(local, clock)
+    deadline = held.deadline(100)
+    with pytest.raises(RemoteTimedOut) as early:
+        held.wait_ready(deadline)
+    assert "max_runtime" not in str(early.value)  # its own limit, not the run's
+    clock.pass_s(101)
+    with pytest.raises(RemoteTimedOut, match="limits.max_runtime_s; what is done is kept"):
+        held.wait_ready(deadline)
