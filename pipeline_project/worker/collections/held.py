@@ -21,6 +21,12 @@ from pipeline_project.errors import TransientError
 
 # Smaller outputs lie in the row itself: a file of their own would cost more than they hold.
 MOST_INLINE_BYTES = 8_192
+OUTPUTS = "collections"  # folder of the object store for the others
+
+
+def output_key(sha256: str) -> str:
+    """Where in the object store a step's larger output lies."""
+    return f"{OUTPUTS}/{sha256[:2]}/{sha256}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ class Held:
     @property
     def key(self) -> str:
         """Where in the object store a step's larger output lies."""
-        return f"collections/{self.sha256[:2]}/{self.sha256}"
+        return output_key(self.sha256)
 
     def as_json(self) -> dict[str, Any]:
         """What a result's row says of it."""
@@ -141,13 +147,16 @@ class Bytes:
         return target
 
     def keep(self, path: str, data: bytes) -> Held:
-        """Take an output: few bytes go along, more go to the object store, each content once."""
+        """Take an output: few bytes go along, more go to the object store, each content once.
+
+        What is there already is written anew: garbage collection spares what is young, and until
+        the result is committed nothing but its age tells that the object is needed.
+        """
         sha256 = hashlib.sha256(data).hexdigest()
         if len(data) <= MOST_INLINE_BYTES:
             return Held(path, sha256, len(data), data=data)
         held = Held(path, sha256, len(data))
-        if not self.store.exists(held.key):
-            self.store.put(held.key, data)
+        self.store.put(held.key, data)
         return held
 
     @contextmanager

@@ -2,7 +2,9 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -10,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Self
 
+from pipeline_project.worker.collections.group import end_group, lead
 from pipeline_project.worker.collections.held import Access, Bytes
 from pipeline_project.worker.collections.work import Outcome, StepCode, Task, work
 
@@ -23,7 +26,7 @@ class WorkPool:
     """Works on datums in processes of their own, which start with the first datum.
 
     A datum that kills its process has failed; the others go on. A context manager: leaving it
-    ends the processes.
+    ends the processes, the programs they started and their temporary files.
 
     Args:
         access: how they get at the home and the sources.
@@ -34,6 +37,7 @@ class WorkPool:
         self._access = access
         self._processes = max(1, processes)
         self._pool: ProcessPoolExecutor | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -45,10 +49,12 @@ class WorkPool:
         trace: TracebackType | None,
     ) -> None:
         if kind is not None and self._pool is not None:
-            # Python 3.14 offers this as `terminate_workers`; before it there is no public way.
-            for process in list((self._pool._processes or {}).values()):
-                process.terminate()
+            # Python 3.14 offers this as `kill_workers`; before it there is no public way.
+            for pid in list(self._pool._processes or {}):
+                end_group(pid)
         self._end()
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
     def run(self, code: StepCode, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Yield the outcome of each task, in no promised order.
@@ -113,12 +119,16 @@ class WorkPool:
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
+            if self._scratch is None:
+                self._scratch = tempfile.TemporaryDirectory(
+                    prefix="collections-", ignore_cleanup_errors=True
+                )
             # Not forked: the parent has threads, of Lance say, whose locks a copy would keep.
             self._pool = ProcessPoolExecutor(
                 max_workers=self._processes,
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_begin,
-                initargs=(self._access,),
+                initargs=(self._access, self._scratch.name),
             )
         return self._pool
 
@@ -128,20 +138,23 @@ class WorkPool:
             self._pool = None
 
 
-def _begin(access: Access) -> None:
+def _begin(access: Access, scratch: str) -> None:
     """Prepare a process: it leaves interrupts to its parent, and ends when that is gone."""
     global _source
+    lead()
+    tempfile.tempdir = scratch
     _source = Bytes(access)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(scratch: str) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        os._exit(1)
+        shutil.rmtree(scratch, ignore_errors=True)
+        end_group(os.getpid())
 
 
 def _work_all(code: StepCode, tasks: Sequence[Task]) -> list[Outcome]:

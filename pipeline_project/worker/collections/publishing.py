@@ -13,6 +13,7 @@ from pipeline_project.worker.collections.state import MEMBERS, RESULTS, read_sna
 
 _PATIENCE_S = 20.0  # between taking a turn and the commit lies one write
 _POLL_S = 0.2
+TURNS = "collections/turns"
 
 Rows = list[dict[str, Any]]
 
@@ -86,8 +87,7 @@ class Publisher:
         return commit
 
     def _take_turn(self, base: str) -> bool:
-        digest = hashlib.sha256(f"{self._branch}\n{self._pipeline}".encode()).hexdigest()[:32]
-        key = f"collections/turns/{digest}/{base or 'first'}.json"
+        key = f"{turns_of(self._branch, self._pipeline)}/{base or 'first'}.json"
         record = json.dumps({"run_id": self._run_id}).encode("ascii")
         try:
             self._store.put_new(key, record)
@@ -117,3 +117,9 @@ class Publisher:
             interval_s=_POLL_S,
             what=f"the commit of another run of {self._pipeline}",
         )
+
+
+def turns_of(branch: str, pipeline: str) -> str:
+    """Folder of the turns of a pipeline on a branch, in the object store."""
+    digest = hashlib.sha256(f"{branch}\n{pipeline}".encode()).hexdigest()[:32]
+    return f"{TURNS}/{digest}"

@@ -12,7 +12,7 @@ from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.core.collections.definition import Step
 from pipeline_project.core.collections.plan import State
 from pipeline_project.core.hashing import canonical_json
-from pipeline_project.worker.collections.held import Held
+from pipeline_project.worker.collections.held import Held, output_key
 from pipeline_project.worker.collections.work import Outcome, Task
 
 MEMBERS = TABLES["collection_members"]
@@ -105,6 +105,16 @@ def read_results(lake: Lake, keys: Collection[str], rev: str | None = None) -> d
             error=f"{error_class}: {error}" if error_class else "",
         )
     return found
+
+
+def named_outputs(written: Iterable[str]) -> set[str]:
+    """Keys of the objects that results need, given as their rows' `outputs`."""
+    return {
+        output_key(each["sha256"])
+        for outputs in written
+        for each in json.loads(outputs or "[]")
+        if "data" not in each
+    }
 
 
 def result_row(

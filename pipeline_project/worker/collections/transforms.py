@@ -12,6 +12,7 @@ from typing import Any
 from pipeline_project.core.quality.classifier import Classifier
 from pipeline_project.errors import ConfigError, MediaCorrupt, MediaUnknown, PermanentError
 from pipeline_project.worker.collections.given import Files, Given
+from pipeline_project.worker.collections.group import end_followers
 
 MERGE_VERSION = "1"  # raise it when `merge` makes something else of the same inputs
 MEASURE_VERSION = "1"  # likewise; the measures have a version of their own
@@ -127,6 +128,8 @@ def command(given: Given, words: Sequence[str], folder: str, timeout_s: float) -
             raise PermanentError(f"{words[0]} did not end within {timeout_s:g} s.") from error
         except OSError as error:
             raise ConfigError(f"Starting {words[0]}: {error.strerror}. Is it installed?") from error
+        finally:
+            end_followers()  # what the program itself has started, and left
         if done.returncode != 0:
             last = done.stdout[-_LAST_WORDS:].decode("utf-8", "replace").strip()
             raise PermanentError(f"{words[0]} ended with code {done.returncode}: {last}")

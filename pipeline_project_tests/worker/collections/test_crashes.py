@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_project.worker.collections.state import MEMBERS, RESULTS
+from pipeline_project_tests.contracts.commands import wait_for
 from pipeline_project_tests.worker.collections.house import counts, environment
 
 FILES = 20
@@ -102,3 +103,73 @@ def test_two_runs_at_once_leave_everything_there_once(house, start):
     assert max(Counter(row["datum_key"] for row in rows(house, RESULTS)).values()) == 1
     assert len(house.outputs("both")) == FILES + 3
     assert house.run().commit_id is None
+
+
+STARTER = """\
+import subprocess, sys, time
+child = subprocess.Popen(["sleep", "300"])
+with open("pids", "a") as pids:
+    pids.write(f"{child.pid}\\n")
+time.sleep(300)
+"""
+
+
+def starting(house, timeout_s: float) -> None:
+    """Make the pipeline one of a single datum, whose program starts another and waits."""
+    house.write("starter.py", STARTER)
+    house.write(
+        "p.yaml",
+        f"""\
+        name: texts
+        collections:
+          texts: {{source: texts}}
+        steps:
+          - name: starts
+            input: {{collection: texts, glob: "/a*"}}
+            transform: {{command: ["{sys.executable}", starter.py, "{{out}}"]}}
+            timeout_s: {timeout_s}
+        """,
+    )
+
+
+def running_pids(house) -> list[int]:
+    pids = house.folder / "pids"
+    return [each for each in map(int, pids.read_text().split()) if alive(each)]
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+@linux
+def test_a_program_that_takes_too_long_ends_with_what_it_started(house):
+    starting(house, timeout_s=2)
+    (failure,) = house.run().steps[0].failures
+    assert "did not end within 2 s" in failure.error
+    assert wait_for(lambda: running_pids(house) == [])
+
+
+@linux
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_ends_takes_its_programs_and_temporary_files_along(
+    house, start, number, tmp_path, monkeypatch
+):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    starting(house, timeout_s=250)
+    running = start(10.0)
+    assert wait_for((house.folder / "pids").exists, 60)
+    assert running_pids(house)
+    assert list(scratch.iterdir())
+    os.kill(running.pid, number)
+    running.wait(60)
+    assert wait_for(lambda: running_pids(house) == [])
+    assert wait_for(lambda: list(scratch.iterdir()) == [])
