@@ -56,6 +56,11 @@ def test_fitting_again_gives_the_same_parameters(parameters):
     assert fit(invented(), "mine", TWO) == parameters
 
 
+def test_nothing_is_fitted_to_frames_that_are_only_judged(parameters):
+    odd = Labelled({"laplacian_variance": 1.0, "spectral_peak_max": 9.0}, "sharp", "odd", False)
+    assert fit([*invented(), *[odd] * 20], "mine", TWO) == parameters
+
+
 def test_values_beyond_the_training_data_count_as_its_ends(parameters):
     model = from_parameters(parameters)
     far, farther = (
