@@ -68,7 +68,7 @@ def collections_graph(folder: Path, env: dict[str, str]) -> None:
     subprocess.run(made, cwd=folder, env=env, check=True)
     with web_ui(folder, env) as address:
         group = f"{address}/locations/pipeline_project/asset-groups/image_quality"
-        photograph(group, "collections_graph.png", 1700, 760)
+        photograph(group, "collections_graph.png", 1700, 1100)
 
 
 @contextmanager
