@@ -79,8 +79,8 @@ class _Settled(Objective):
 class Sum(_Settled):
     """The sum of one value per row: WEIGHTS, SIMILARITY, TYPICALITY.
 
-    Missing values count as the smallest known, and where any is below 0 all are raised so that
-    the smallest is 0.
+    Missing values count as the least wanted of the known ones, the largest where the power is
+    below 0. Where any is below 0 all are raised so that the smallest is 0.
     """
 
     def __init__(
@@ -103,7 +103,8 @@ class Sum(_Settled):
         """
         known = values[~np.isnan(values)]
         lowest = float(known.min()) if len(known) else 0.0
-        self._given = np.where(np.isnan(values), lowest, values)
+        least_wanted = float(known.max()) if len(known) and power < 0 else lowest
+        self._given = np.where(np.isnan(values), least_wanted, values)
         self.values = self._given - min(0.0, lowest)
         self.power = power
         self._added = self.values if added is None else added

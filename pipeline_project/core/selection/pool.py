@@ -78,7 +78,7 @@ class SelectionPool:
     """All rows of one selection: candidates, and those that were picked before.
 
     A column's missing values: NaN in numbers, None or "" in text. A row without a value fails
-    every THRESHOLD on it, has the smallest known weight, and is of no class.
+    every THRESHOLD on it, has the least wanted weight of all, and is of no class.
 
     Attributes:
         embeddings: shape (n, dim), of any length above 0, in memory or memory-mapped.

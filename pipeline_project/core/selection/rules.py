@@ -124,10 +124,14 @@ def _weights(rule: SelectionRule, values: Numbers, ground: Ground) -> Rule:
         objective=lambda: TargetSum(
             values, rule.strategy.power, ground.wanted, wanted.min_sum, wanted.max_sum
         ),
-        describe=lambda row: f"{rule.words} {values[row]:.4g}",
+        describe=lambda row: _with_value(rule, values[row]),
         add_to_mundig=lambda selection, known: None,
         beyond_mundig="target_range",
     )
+
+
+def _with_value(rule: SelectionRule, value: float) -> str:
+    return f"{rule.words} (no value)" if np.isnan(value) else f"{rule.words} {value:.4g}"
 
 
 def _valued(rule: SelectionRule, values: Numbers, added: Numbers | None) -> Rule:
@@ -150,7 +154,7 @@ def _valued(rule: SelectionRule, values: Numbers, added: Numbers | None) -> Rule
     return Rule(
         words=rule.words,
         objective=objective,
-        describe=lambda row: f"{rule.words} {values[row]:.4g}",
+        describe=lambda row: _with_value(rule, values[row]),
         add_to_mundig=lambda selection, known: selection.add_weighting_strategy(
             objective().values[known].astype(np.float32), strategy.power
         ),

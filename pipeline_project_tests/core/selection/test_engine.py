@@ -137,6 +137,21 @@ def test_a_missing_weight_is_the_smallest_and_passes_no_threshold():
     assert result.thresholds[0].removed.tolist() == [0]
 
 
+@pytest.mark.parametrize("engine", ["own", "mundig"])
+def test_where_small_values_are_preferred_a_missing_one_is_the_largest(engine):
+    pool = SelectionPool(metadata={"w": np.array([np.nan, 2.0, 1.0, 3.0, np.nan, 4.0])})
+    small = parse_selection_config(
+        {"n_samples": 3, "strategies": [rule(metadata("w"), "WEIGHTS", strength=-1)]}
+    )
+    assert sorted(run_selection(pool, small, engine=engine).indices) == [1, 2, 3]
+
+
+def test_a_pick_without_a_value_says_so():
+    pool = SelectionPool(metadata={"w": np.array([2.0, np.nan])})
+    reasons = [each.reason for each in select(pool, 2, rule(metadata("w"), "WEIGHTS")).picks]
+    assert reasons == ["WEIGHTS on METADATA w 2", "WEIGHTS on METADATA w (no value)"]
+
+
 @pytest.mark.parametrize(
     ("operation", "left"),
     [("SMALLER", [0]), ("SMALLER_EQUAL", [0, 1]), ("BIGGER", [2]), ("BIGGER_EQUAL", [1, 2])],
