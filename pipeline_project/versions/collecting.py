@@ -14,11 +14,15 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline_project.adapters.lake.commits import commit_id_at
 from pipeline_project.adapters.lake.lance import LanceLake
 from pipeline_project.adapters.lake.schemas import Table
 from pipeline_project.adapters.lake.upkeep import Choose, Freed, Upkeep
 from pipeline_project.adapters.object_store.base import ObjectStore, StoredObject
 from pipeline_project.versions.doubled import doubled_rows
+from pipeline_project.worker.collections.held import OUTPUTS
+from pipeline_project.worker.collections.publishing import TURNS
+from pipeline_project.worker.collections.state import RESULTS, named_outputs
 from pipeline_project.worker.request import load_listing
 
 
@@ -79,12 +83,12 @@ class Collection:
         if self.commands is not None:
             self._folders(self.commands, "", found)
         self._orphans(found)
+        self._outputs(upkeep, found)
         return found
 
     def _dead_rows(self, upkeep: Upkeep, tables: Iterable[Table], found: Collected) -> None:
         """Take rows of writers that never committed and never will."""
-        now = datetime.now(UTC)
-        until = f"{int((now - self.older_than).timestamp() * 1000):012x}{'0' * 12}"
+        until = self._until()
         dead = _dead(upkeep, until)
         suspects = [table for table in tables if upkeep.count(table, ["commit_id"], dead)]
         if not suspects:
@@ -96,6 +100,12 @@ class Collection:
             take = upkeep.count if self.dry_run else upkeep.remove
             if rows := take(table, ["commit_id"], dead):
                 found.dead_rows[table.name] = rows
+
+    def _until(self) -> str:
+        """The first commit id of a writer that is too young to be dead."""
+        return commit_id_at(
+            max(0, int((datetime.now(UTC) - self.older_than).timestamp() * 1000)), "0" * 12
+        )
 
     def _table(
         self, upkeep: Upkeep, table: Table, chains: list[dict[str, int]], found: Collected
@@ -138,6 +148,31 @@ class Collection:
         orphans = [each for each in old if f"{self.store.root}/{each.key}" not in sources]
         found.objects += [each.key for each in orphans]
         self._delete(self.store, orphans, found)
+
+    def _outputs(self, upkeep: Upkeep, found: Collected) -> None:
+        """Take what steps of collections made and no result names, of whichever commit.
+
+        A step that makes the same again writes its object anew, so that it is young until its
+        result is committed. Turns stay: a run of long ago must not get one a second time.
+        """
+        old = self._old_outputs(OUTPUTS)
+        if not old:
+            return
+        named = set()
+        dead = _dead(upkeep, self._until()) if self.dry_run else None  # else they are gone already
+        for rows in upkeep.scan(RESULTS, ["outputs", "commit_id"]):
+            needed = rows if dead is None else rows.filter(pc.invert(dead(rows)))
+            named |= named_outputs(needed["outputs"].to_pylist())
+        orphans = [each for each in old if each.key not in named]
+        for folder in sorted({each.key.rpartition("/")[0] for each in orphans}):
+            # Looked at anew: one may have been written again meanwhile.
+            gone = [each for each in self._old_outputs(folder) if each.key not in named]
+            found.objects += [each.key for each in gone]
+            self._delete(self.store, gone, found)
+
+    def _old_outputs(self, prefix: str) -> list[StoredObject]:
+        stored = [each for each in self.store.list(prefix) if not each.key.startswith(f"{TURNS}/")]
+        return [each for each in stored if self._all_before([each], self.older_than)]
 
     def _named(self, table: str, column: str) -> set[str]:
         """All values of a column, of whichever commit, also of writers that are at work."""

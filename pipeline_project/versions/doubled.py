@@ -10,7 +10,11 @@ from pipeline_project.adapters.lake.schemas import Table
 from pipeline_project.adapters.lake.upkeep import Upkeep
 
 # What differs between two computations of the same: it is no reason to keep both.
-_OF_THE_RUN = {"datums": frozenset({"run_id", "duration_s", "finished_at"})}
+_OF_THE_RUN = dict.fromkeys(
+    ("datums", "collection_results"), frozenset({"run_id", "duration_s", "finished_at"})
+)
+# The commit of its newest row names the state that a pipeline is in: it tells runs apart.
+_STATE = "collection_members"
 
 
 def doubled_rows(upkeep: Upkeep, table: Table, chains: Sequence[Mapping[str, int]]) -> set[int]:
@@ -51,7 +55,7 @@ def _not_needed(
     """Of the rows of one key, in the order of the table."""
     last = {row["commit_id"]: row for row in group}
     spare = {row["_rowid"] for row in group if row is not last[row["commit_id"]]}
-    for commit_id, row in last.items():
+    for commit_id, row in last.items() if table.name != _STATE else ():
         chain = next((each for each in chains if commit_id in each), None)
         if chain is None:
             continue  # not committed, or not yet
@@ -66,6 +70,6 @@ def _not_needed(
 def _values(table: Table, row: dict[str, Any]) -> str:
     """A row's values as text, so that a value that is no number equals itself."""
     left_out = {"commit_id", "_rowid", *_OF_THE_RUN.get(table.name, ())}
-    if table.name == "datums" and row["state"] != "done":
+    if table.name in _OF_THE_RUN and row["state"] != "done":
         left_out = {"commit_id", "_rowid"}
     return repr([row.get(name) for name in table.schema.names if name not in left_out])

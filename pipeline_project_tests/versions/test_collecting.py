@@ -1,3 +1,4 @@
+import json
 import os
 import threading
 import time
@@ -11,6 +12,15 @@ from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.adapters.object_store.local import LocalObjectStore
 from pipeline_project.errors import LakeError
 from pipeline_project.versions.collecting import Collection
+from pipeline_project.worker.collections.held import (
+    MOST_INLINE_BYTES,
+    Access,
+    Bytes,
+    Held,
+    output_key,
+)
+from pipeline_project.worker.collections.publishing import turns_of
+from pipeline_project.worker.collections.state import MEMBERS, RESULTS, read_snapshot
 from pipeline_project_tests.contracts.lake import THUMBS, names, thumb
 
 NOW, DAY = timedelta(0), timedelta(days=1)
@@ -212,3 +222,64 @@ def test_pictures_and_uploads_that_no_commit_names_go_when_they_are_old(lake, co
     commit(lake, row, table=TABLES["media_sources"])
     assert collect(older_than=DAY).objects == ["output/unknown/frames/1.jpg", "input/unknown.mp4"]
     assert sorted(each.key for each in store.list()) == sorted(kept)
+
+
+def made(lake, key, *contents, branch=None, state="done", run="run"):
+    """A committed result of a step, whose outputs lie in the store."""
+    files = [Held(f"/{sha256[:1]}", sha256, 9).as_json() for sha256 in contents]
+    row = {"datum_key": key, "pipeline": "p", "outputs": json.dumps(files), "state": state}
+    return commit(lake, {**row, "run_id": run}, table=RESULTS, branch=branch)
+
+
+def test_outputs_of_steps_that_any_version_needs_stay_and_the_others_go(lake, collect, tmp_path):
+    store = LocalObjectStore(tmp_path / "store")
+    kept = {each: each * 64 for each in ("a", "b", "c")}
+    for sha256 in (*kept.values(), "d" * 64, "e" * 64):
+        store.put(output_key(sha256), b"made")
+        aged(store.path(output_key(sha256)), days=0 if sha256.startswith("e") else 2)
+    turn = f"{turns_of('main', 'p')}/first.json"
+    store.put(turn, b"{}")
+    aged(store.path(turn))
+    made(lake, "old code", kept["a"])
+    lake.tag("v1")
+    lake.start_branch("side")
+    made(lake, "new code", kept["b"])
+    made(lake, "elsewhere", kept["c"], branch="side")
+    assert collect(older_than=DAY).objects == [output_key("d" * 64)]
+    left = {each.key for each in store.list("collections")}
+    assert left == {*(output_key(each) for each in (*kept.values(), "e" * 64)), turn}
+
+
+def test_what_a_run_that_died_made_goes_with_its_rows(lake, collect, tmp_path):
+    store = LocalObjectStore(tmp_path / "store")
+    store.put(output_key("a" * 64), b"made")
+    files = json.dumps([Held("/a", "a" * 64, 9).as_json()])
+    lake.begin(run_id="dead").append(RESULTS, [{"datum_key": "k", "outputs": files}])
+    assert collect(older_than=DAY).objects == []
+    time.sleep(0.002)  # commit ids count milliseconds
+    for dry_run in (True, False):
+        found = collect(dry_run=dry_run)
+        assert found.dead_rows == {"collection_results": 1}
+        assert found.objects == [output_key("a" * 64)]
+    assert not store.exists(output_key("a" * 64))
+
+
+def test_an_output_that_is_made_again_is_young_again(lake, collect, tmp_path):
+    keeper = Bytes(Access((tmp_path / "store").as_uri()))
+    data = b"x" * (MOST_INLINE_BYTES + 1)
+    held = keeper.keep("/a", data)
+    aged(keeper.store.path(held.key))
+    again = keeper.keep("/a", data)
+    assert collect(older_than=DAY).objects == []
+    assert keeper.read(again) == data
+
+
+def test_results_that_two_runs_made_alike_are_folded_and_states_of_pipelines_are_not(lake, collect):
+    for run in ("one", "two"):
+        made(lake, "k", "a" * 64, run=run)
+        made(lake, "f", state="failed", run=run)
+        member = {"pipeline": "p", "collection": "c", "member": "m", "state": "done"}
+        commit(lake, member, table=MEMBERS)
+    before = read_snapshot(lake, "p")
+    assert collect().doubled_rows == {"collection_results": 1}
+    assert read_snapshot(lake, "p") == before
