@@ -74,9 +74,13 @@ app.command(help=help_of(checkout), short_help="One file as it was at a revision
 app.command(help=help_of(doctor), short_help="Check this installation; say how to mend it.")(doctor)
 app.command(help=help_of(why), short_help="Why a frame was picked, or a file passed over.")(why)
 app.add_typer(labels_app, name="labels")
-app.add_typer(collections_app, name="collections")
-app.add_typer(datapool_app, name="datapool")
-app.add_typer(instance_app, name="instance")
+app.add_typer(
+    collections_app, name="collections", short_help="Steps over files; only changes are run."
+)
+app.add_typer(
+    datapool_app, name="datapool", short_help="What earlier selections mean for the next one."
+)
+app.add_typer(instance_app, name="instance", short_help="What runs on the machine; ends it.")
 
 
 @dataclass(slots=True)

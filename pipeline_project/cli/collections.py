@@ -171,10 +171,10 @@ def show(
             write_line(printable(f"{held.sha256[:12]}  {held.size_bytes:>10,}  {held.path}"))
 
 
-collections_app.command(help=help_of(init))(init)
-collections_app.command(help=help_of(plan))(plan)
-collections_app.command(help=help_of(run))(run)
-collections_app.command(help=help_of(show))(show)
+collections_app.command(help=help_of(init), short_help="Write an example to start from.")(init)
+collections_app.command(help=help_of(plan), short_help="What a run would do.")(plan)
+collections_app.command(help=help_of(run), short_help="Run what is new or changed.")(run)
+collections_app.command(help=help_of(show), short_help="The steps, or a collection's files.")(show)
 
 
 def _pipeline(file: Path) -> "Pipeline":

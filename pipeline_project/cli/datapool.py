@@ -22,7 +22,9 @@ datapool_app = typer.Typer(
 
 
 def show(
-    dataset: Dataset = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Name of the dataset (default: all of them).")
+    ] = None,
     picks: Annotated[bool, typer.Option("--picks", help="Also list every pick.")] = False,
     as_json: AsJson = False,
     config: Config = None,
@@ -30,7 +32,7 @@ def show(
 ) -> None:
     """Show each dataset's selections, and how many picks the next one stays away from.
 
-    Without --dataset, all datasets. What was taken back is marked as such.
+    What was taken back is marked as such.
 
     Examples:
       pipeline datapool show
@@ -106,9 +108,9 @@ def rebuild(dataset: Dataset = None, config: Config = None, home: Home = None) -
     say(f"Dataset {name}: {picks} picks and {files} looked-at files count again.")
 
 
-datapool_app.command(help=help_of(show))(show)
-datapool_app.command(help=help_of(remove))(remove)
-datapool_app.command(help=help_of(rebuild))(rebuild)
+datapool_app.command(help=help_of(show), short_help="Each dataset's selections and picks.")(show)
+datapool_app.command(help=help_of(remove), short_help="Forget a part of the past, or all.")(remove)
+datapool_app.command(help=help_of(rebuild), short_help="Bring back what was removed.")(rebuild)
 
 
 def _open(config: Path | None, home: Path | None, dataset: str | None) -> "tuple[Lake, str]":

@@ -76,8 +76,8 @@ def stop(as_json: AsJson = False, on: On = None, home: Home = None) -> None:
         say(outcome.message)
 
 
-instance_app.command(help=help_of(status))(status)
-instance_app.command(help=help_of(stop))(stop)
+instance_app.command(help=help_of(status), short_help="What runs, and for which runs.")(status)
+instance_app.command(help=help_of(stop), short_help="End all of it, for every run.")(stop)
 
 
 def _cost_of(seen: "InstanceStatus") -> str:

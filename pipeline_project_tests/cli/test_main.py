@@ -37,6 +37,13 @@ def test_every_command_has_help_with_an_example(pipeline, command):
     assert "Examples:" in answer.out
 
 
+@pytest.mark.parametrize("group", ["", "labels", "collections", "datapool", "instance"])
+def test_every_summary_in_a_list_of_commands_is_whole(pipeline, group):
+    listed = pipeline(*group.split(), "--help").out.partition("Commands:")[2].splitlines()
+    assert any(listed)
+    assert not [line for line in listed if line.endswith("...")]
+
+
 def test_help_imports_nothing_heavy(tmp_path):
     heavy = "dagster lance pyarrow onnxruntime cv2 av numpy pydantic yaml rich"
     code = (
