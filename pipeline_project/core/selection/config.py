@@ -314,6 +314,7 @@ def parse_selection_config(raw: dict[str, Any]) -> SelectionConfig:
         ConfigError: names each wrong field, the value seen, and what is allowed.
     """
     today, messages = _today(raw)
+    _demand_one_spelling(today)
     try:
         config = SelectionConfig.model_validate(today)
     except ValidationError as error:
@@ -342,6 +343,25 @@ def _today(raw: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
             f"here but by `dataset: {old.dataset_name}` in pipeline.yaml, or --dataset."
         )
     return {**old.worker_config, **old.selection_config}, tuple(old.messages)
+
+
+def _demand_one_spelling(part: Any, place: str = "") -> None:
+    """Refuse a field that stands in both spellings: one of its values would be lost."""
+    if isinstance(part, list):
+        for number, each in enumerate(part):
+            _demand_one_spelling(each, f"{place}{number}.")
+    elif isinstance(part, dict):
+        seen: dict[str, str] = {}
+        for name in part:
+            other = seen.setdefault(to_snake(str(name)), str(name))
+            if other != name:
+                raise ConfigError(
+                    f"Reading the selection configuration: {place}{other} and {place}{name} are "
+                    f"one field; seen {part[other]!r} and {part[name]!r}. Keep one of them."
+                )
+        for name, each in part.items():
+            if name != "target":  # holds names of classes, not of fields
+                _demand_one_spelling(each, f"{place}{name}.")
 
 
 def _problem(error: dict[str, Any]) -> str:

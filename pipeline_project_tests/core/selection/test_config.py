@@ -36,6 +36,40 @@ def test_a_wrong_field_is_named_with_what_is_allowed(raw, field):
         parse_selection_config(raw)
 
 
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ({"n_samples": 3, "nSamples": 4}, "n_samples and nSamples are one field; seen 3 and 4"),
+        (
+            {
+                "strategies": [
+                    {
+                        "input": {"type": "EMBEDDINGS"},
+                        "strategy": {
+                            "type": "TYPICALITY",
+                            "numNearestNeighbors": 3,
+                            "num_nearest_neighbors": 4,
+                        },
+                    }
+                ]
+            },
+            r"strategies\.0\.strategy\.numNearestNeighbors and .*num_nearest_neighbors are one",
+        ),
+    ],
+)
+def test_a_field_in_both_spellings_is_named(raw, words):
+    with pytest.raises(ConfigError, match=words):
+        parse_selection_config(raw)
+
+
+def test_classes_that_differ_in_their_spelling_alone_are_two():
+    target = {"redCar": 0.5, "red_car": 0.5}
+    rule = {"input": {"type": "METADATA", "key": "c"}}
+    rule["strategy"] = {"type": "BALANCE", "target": target}
+    read = parse_selection_config({"n_samples": 3, "strategies": [rule]})
+    assert read.strategies[0].strategy.target == target
+
+
 def test_the_number_is_what_was_asked_but_never_more_than_there_are():
     assert parse_selection_config({"n_samples": 7}).samples_of(100) == 7
     assert parse_selection_config({"n_samples": 7}).samples_of(3) == 3
