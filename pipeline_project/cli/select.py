@@ -96,6 +96,8 @@ def select(
       pipeline select vectors.npy --config balance.yaml --metadata weather.csv
       pipeline select vectors.npy --config alike.yaml --query nights=night_vectors.npy
     """
+    import numpy as np
+
     from pipeline_project.core.selection.config import parse_selection_config
 
     wanted = parse_selection_config(read_config(config) if config is not None else {})
@@ -104,7 +106,11 @@ def select(
     if wanted.lightly_path_regex is not None:
         say("lightly_path_regex is not looked at: rows have no paths; --metadata gives its keys.")
     rows = read_vectors(vectors)
-    columns = read_columns(metadata) if metadata is not None else {}
+    columns = read_columns(metadata, len(np.atleast_1d(rows))) if metadata is not None else {}
+    if metadata is None and (keys := sorted(wanted.needs().metadata)):
+        raise ConfigError(
+            f"Selecting by METADATA {keys[0]!r}: nobody gave its values. Add --metadata TABLE.csv."
+        )
     queries = read_queries(query or [], wanted.needs().queries)
 
     from pipeline_project.core.selection.engine import run_selection
@@ -226,20 +232,20 @@ def read_vectors(path: Path) -> "npt.NDArray[np.floating]":
             f"Reading vectors from {path}: {error.strerror or error}. Check the path."
         ) from error
     except (ValueError, EOFError, MemoryError) as error:
-        seen = " ".join(str(error).split())
+        seen = " ".join(str(error).split()).rstrip(".")
         raise ConfigError(
             f"Reading vectors from {path}: {seen}. Expected a whole .npy file of floating point "
             "numbers; write it again."
         ) from error
 
 
-def read_columns(path: Path) -> "dict[str, npt.NDArray[Any]]":
+def read_columns(path: Path, rows: int) -> "dict[str, npt.NDArray[Any]]":
     """Read a table with names in its first line; columns of numbers are numbers.
 
-    An empty place is a missing value.
+    An empty place is a missing value; a blank line is none.
 
     Raises:
-        ConfigError: it cannot be read, or its lines do not fit its names.
+        ConfigError: it cannot be read, or its lines do not fit its names or are not so many.
     """
     import numpy as np
 
@@ -252,7 +258,9 @@ def read_columns(path: Path) -> "dict[str, npt.NDArray[Any]]":
         cells = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator_of(text))
         names, *lines = list(cells) or [[]]
     except OSError as error:
-        raise ConfigError(f"Reading metadata from {path}: {error.strerror}.") from error
+        raise ConfigError(
+            f"Reading metadata from {path}: {error.strerror}. Check the path."
+        ) from error
     except csv.Error as error:
         raise ConfigError(f"Reading metadata from {path}: {error}. Save it as CSV.") from error
     if not names or len(set(names)) < len(names):
@@ -267,6 +275,11 @@ def read_columns(path: Path) -> "dict[str, npt.NDArray[Any]]":
                 f"Reading metadata from {path}: line {number} has {len(line)} values, the first "
                 f"line has {len(names)} names."
             )
+    if len(lines) != rows:
+        raise ConfigError(
+            f"Reading metadata from {path}: it has {len(lines)} lines below that of names, for "
+            f'{rows} rows. Write one line per row, in their order; "" where there is no value.'
+        )
     columns: dict[str, npt.NDArray[Any]] = {}
     for place, name in enumerate(names):
         words = [line[place].strip() for line in lines]

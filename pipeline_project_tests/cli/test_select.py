@@ -171,7 +171,8 @@ def test_metadata_of_a_table_can_be_balanced_and_cut(pipeline, vectors, tmp_path
         ("a,a\n", "name each column, once"),
         ("", "name each column"),
         ("weather,lux\nsun\n", "line 2 has 1 values"),
-        ("weather,lux\nsun,1\n", "embeddings 50, metadata weather 1"),
+        ("weather,lux\nsun,1\n", "it has 1 lines below that of names, for 50 rows"),
+        ("lux\n" + "1\n" * 49 + "\n", 'for 50 rows. Write one line per row, in their order; ""'),
         ("lux\n" + "1\n" * 50, "no metadata key 'weather'; known: lux"),
         (b"PK\x03\x04\x14\x00", "Save it as CSV"),
     ],
@@ -183,6 +184,13 @@ def test_a_table_that_does_not_fit_is_named_and_exit_2(pipeline, vectors, tmp_pa
     assert (answer.code, answer.out) == (2, "")
     assert named in answer.err
     assert len(answer.err.splitlines()) == 1
+
+
+def test_metadata_that_nobody_gave_are_asked_for(pipeline, vectors, tmp_path):
+    (tmp_path / "s.yaml").write_text(BALANCE)
+    answer = pipeline("select", vectors, "--config", "s.yaml", "--json")
+    assert (answer.code, answer.out) == (2, "")
+    assert "METADATA 'lux': nobody gave its values. Add --metadata TABLE.csv." in answer.err
 
 
 def test_both_engines_pick_the_same_of_what_does_not_tie(pipeline, vectors):
