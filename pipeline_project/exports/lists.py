@@ -1,12 +1,16 @@
 """Plain lists: file names or addresses, and the sample names of the Lightly service."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline_project.errors import ConfigError
 from pipeline_project.exports.added import Added
 from pipeline_project.exports.folder import read_lines, write_text
 from pipeline_project.exports.frames import ExportFrame
 from pipeline_project.exports.places import Place
+
+_TAG = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9 .:;=@_-]{2,}")  # what the Lightly service takes
 
 
 def add_files(folder: Path, frames: Sequence[ExportFrame], place: Place) -> Added:
@@ -20,6 +24,19 @@ def add_files(folder: Path, frames: Sequence[ExportFrame], place: Place) -> Adde
     new = [frame for frame in frames if frame.name not in known]
     write_text(path, "".join(f"{line}\n" for line in [*lines, *(place(f.name) for f in new)]))
     return Added(len(new), path, f"One picture per line: {path}")
+
+
+def demand_tag(tag: str) -> None:
+    """Refuse a tag's name that the Lightly service would refuse, or that leaves the folder.
+
+    Raises:
+        ConfigError: it is no such name.
+    """
+    if not _TAG.fullmatch(tag):
+        raise ConfigError(
+            f"--tag {tag}: expected three or more letters, digits, blanks and . : ; = @ _ -, "
+            "beginning with a letter or digit, as the Lightly service does."
+        )
 
 
 def add_lightly_tag(folder: Path, frames: Sequence[ExportFrame], place: Place, tag: str) -> Added:

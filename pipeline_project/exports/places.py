@@ -9,7 +9,8 @@ from pipeline_project.adapters.aws_session import AwsSession
 from pipeline_project.errors import ConfigError
 
 Place = Callable[[str], str]  # name of an exported picture -> its address
-_SCHEMES = ("s3", "https", "http", "gs")
+_STORES = ("s3", "gs")
+_SCHEMES = (*_STORES, "https", "http")
 _MOST_HOURS = 7 * 24  # of a signature of version 4
 
 
@@ -29,9 +30,14 @@ def below(prefix: str) -> Place:
         raise ConfigError(
             f"--url-prefix {prefix}: expected s3://BUCKET/PREFIX, https://HOST/PATH, or gs://."
         )
+    if parts.scheme not in _STORES and (parts.query or parts.fragment):
+        raise ConfigError(
+            f"--url-prefix {prefix}: names are put behind it, so nothing may stand after a ? or #. "
+            "Give the address of a folder alone."
+        )
     base = prefix.rstrip("/")
     # A key of a bucket is taken as it is; in a web address odd characters are encoded.
-    return lambda name: f"{base}/{name if parts.scheme in ('s3', 'gs') else quote(name)}"
+    return lambda name: f"{base}/{name if parts.scheme in _STORES else quote(name)}"
 
 
 def presigned(prefix: str, hours: float, session: AwsSession) -> Place:

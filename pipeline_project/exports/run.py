@@ -15,7 +15,7 @@ from pipeline_project.exports.cvat import add_cvat
 from pipeline_project.exports.folder import add_pictures, make_folder
 from pipeline_project.exports.frames import ExportFrame, labels_of, read_frames
 from pipeline_project.exports.label_studio import add_label_studio
-from pipeline_project.exports.lists import add_files, add_lightly_tag
+from pipeline_project.exports.lists import add_files, add_lightly_tag, demand_tag
 from pipeline_project.exports.places import Place, below, beside, presigned
 from pipeline_project.exports.viewers import add_fiftyone, add_lightly_studio
 
@@ -70,6 +70,8 @@ def export_selection(
     place = _place(url_prefix, presign_hours, session)
     if not images and place is beside and to != "lightly-tag":
         raise ConfigError("--no-images needs --url-prefix: the tool must find the pictures.")
+    if to == "lightly-tag":
+        demand_tag(tag)
     frames = read_frames(lake, selection_id)
     there = [frame for frame in frames if store.exists(frame.key)]
     folder = make_folder(out)

@@ -243,6 +243,9 @@ def test_labels_that_come_back_reach_the_fiftyone_dataset_that_has_the_frames(
         ({"presign_hours": 999.0, "url_prefix": "s3://b/x"}, "at most 168"),
         ({"presign_hours": 0.0, "url_prefix": "s3://b/x"}, "above 0"),
         ({"images": False}, "--no-images needs --url-prefix"),
+        ({"url_prefix": "https://x.org/p?key=1"}, "may stand after a"),
+        ({"to": "lightly-tag", "tag": "../evil"}, "--tag ../evil: expected"),
+        ({"to": "lightly-tag", "tag": ""}, "--tag : expected"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_and_nothing_written(export, options, said):
