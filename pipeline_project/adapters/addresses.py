@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from pipeline_project.errors import ConfigError
 
-_S3 = "s3://"
+BUCKETS = "s3://"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _BYTE = re.compile("[\udc80-\udcff]")  # how a byte that is not UTF-8 stands in a path's text
 
@@ -55,7 +55,7 @@ def place_of(written: str) -> Path:
 
 def is_bucket(written: str) -> bool:
     """Tell whether this is the address of a bucket or of something in it, `s3://...`."""
-    return written.lower().startswith(_S3)
+    return written.lower().startswith(BUCKETS)
 
 
 def bucket_and_key(address: str) -> tuple[str, str]:
@@ -64,7 +64,7 @@ def bucket_and_key(address: str) -> tuple[str, str]:
     Raises:
         ConfigError: it is no such address, or the bucket's name cannot be one.
     """
-    bucket, _, key = address[len(_S3) :].partition("/")
+    bucket, _, key = address[len(BUCKETS) :].partition("/")
     if not is_bucket(address) or not _BUCKET.fullmatch(bucket):
         raise ConfigError(
             f"{shown(address)} is no address in a bucket: write s3://bucket/prefix, where the "

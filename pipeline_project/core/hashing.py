@@ -7,8 +7,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from pipeline_project.core.records import Pixels
+
+_HEX = np.frombuffer(bytes(range(256)).hex().encode("ascii"), np.uint16)  # two digits a byte
+_HASHED_AT_ONCE = 100_000
 
 
 def canonical_json(value: object) -> str:
@@ -66,13 +70,49 @@ def set_key(
     Returns:
         64 hex digits.
     """
-    parts = [hash_of_names(members), canonical_json(dict(stage_versions)), canonical_json(config)]
+    contents = hash_of_names(members)
+    return set_key_of(contents=contents, stage_versions=stage_versions, config=config, pool=pool)
+
+
+def set_key_of(
+    *, contents: str, stage_versions: Mapping[str, str], config: object, pool: str
+) -> str:
+    """Name as `set_key` does, where the hash of the members' names is known already."""
+    parts = [contents, canonical_json(dict(stage_versions)), canonical_json(config)]
     return hashlib.sha256("\n".join([*parts, pool]).encode("ascii")).hexdigest()
 
 
 def hash_of_names(names: Iterable[str]) -> str:
     """Hash a set of names; order and repetition do not matter."""
     return hashlib.sha256("\n".join(sorted(set(names))).encode("utf-8")).hexdigest()
+
+
+def hash_of_digests(digests: npt.NDArray[np.uint8]) -> str:
+    """Hash a set of names as `hash_of_names` does, given as digests: for millions of them.
+
+    Args:
+        digests: shape (n, 32), uint8; each stands for the name of its 64 hex digits.
+    """
+    if not len(digests):
+        return hash_of_names([])
+    first = np.ascontiguousarray(digests).view(">u8")[:, 0].astype(np.uint64)
+    order = np.argsort(first)
+    if (np.diff(first[order]) == 0).any():  # two are the same, or nearly: compared in full
+        whole = np.ascontiguousarray(digests).view("S32").ravel()
+        order = np.unique(whole, return_index=True)[1]
+    digest = hashlib.sha256()
+    for start in range(0, len(order), _HASHED_AT_ONCE):
+        part = digests[order[start : start + _HASHED_AT_ONCE]]
+        lines = np.full((len(part), 65), ord("\n"), np.uint8)
+        lines[:, :64] = hex_digits(part)
+        last = start + len(part) == len(order)
+        digest.update(lines.reshape(-1)[: -1 if last else None].data)
+    return digest.hexdigest()
+
+
+def hex_digits(digests: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Write bytes, shape (n, m), as hex digits in ASCII, shape (n, 2 m)."""
+    return np.ascontiguousarray(_HEX[digests]).view(np.uint8)
 
 
 def pixels_sha256(pixels: Pixels) -> str:

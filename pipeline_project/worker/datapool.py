@@ -8,13 +8,15 @@ embedded anew from the frames that their selections kept.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline_project.adapters.embedder.base import ImageEmbedder
 from pipeline_project.adapters.lake.base import Lake
@@ -66,7 +68,7 @@ class Datapool:
     version: str
     frame_ids: list[str]
     vectors: Vectors
-    seen: frozenset[str]
+    seen: pa.Array
     selections: int
     embedded: Sequence[Row] = ()
 
@@ -150,13 +152,6 @@ def read_datapool(
         columns=["frame_id", "selection_id", "file_name"],
         where=("selection_id", ids),
     ).to_pylist()
-    looked = lake.read(
-        TABLES["candidates"],
-        columns=["selection_id", "media_sha256", "sample_key"],
-        where=("selection_id", live_ids),
-    )
-    # One row per file and selection; of frames there are very many more.
-    files = looked.group_by(["selection_id", "media_sha256", "sample_key"]).aggregate([])
     frames = {
         row["frame_id"]: _PickedFrame(row["frame_id"], row["selection_id"], row["file_name"])
         for row in picks
@@ -175,11 +170,7 @@ def read_datapool(
         ),
         frame_ids=list(frames),
         vectors=np.asarray([vectors[name] for name in frames], np.float32).reshape(-1, dim),
-        seen=frozenset(
-            row["sample_key"]
-            for row in files.to_pylist()
-            if not forgotten(live, row["media_sha256"], made_at[row["selection_id"]])
-        ),
+        seen=_looked_at(lake, live_ids, live, made_at),
         selections=sum(
             not forgotten(live, "", each.created_at)
             for each in earlier
@@ -190,6 +181,28 @@ def read_datapool(
             for name, vector in anew.items()
         ],
     )
+
+
+def _looked_at(
+    lake: Lake, ids: Collection[str], live: Sequence[PoolEdit], made_at: Mapping[str, datetime]
+) -> pa.Array:
+    """Sample keys of the files that these selections considered, less what was taken back."""
+    table, of_them = TABLES["candidates"], ("selection_id", ids)
+    if not live:
+        return pc.unique(lake.read(table, columns=["sample_key"], where=of_them)["sample_key"])
+    columns = ["selection_id", "media_sha256", "sample_key"]
+    rows = lake.read(table, columns=columns, where=of_them)
+    kept = np.ones(rows.num_rows, bool)
+    for selection_id in ids:
+        if forgotten(live, "", made_at[selection_id]):
+            back = pc.equal(rows["selection_id"], selection_id)
+        elif files := [each.value for each in live if each.created_at >= made_at[selection_id]]:
+            of_files = pc.is_in(rows["media_sha256"], value_set=pa.array(files, pa.string()))
+            back = pc.and_(of_files, pc.equal(rows["selection_id"], selection_id))
+        else:
+            continue
+        kept &= ~back.to_numpy()
+    return pc.unique(rows["sample_key"].filter(pa.array(kept)))
 
 
 def vectors_by_frame(lake: Lake, frames: set[str], embeddings: Table) -> Mapping[str, Vectors]:

@@ -7,6 +7,7 @@ of a file is done, each as one comparison of two columns.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
@@ -146,14 +147,22 @@ class MediaList(Sequence[KnownMedia]):
         hashes: list[str] = self.table["sha256"].to_pylist()
         return hashes
 
-    def kinds(self) -> dict[str, MediaKind]:
-        """Hash -> image or video."""
-        return dict(zip(self.hashes(), self.table["kind"].to_pylist(), strict=True))
+    def kinds(self) -> Mapping[str, MediaKind]:
+        """Hash -> image or video; made when first asked for."""
+        return _Kinds(self)
 
     def named(self, hashes: Collection[str]) -> dict[str, KnownMedia]:
         """Those with these hashes, by hash."""
         mask = pc.is_in(self.table["sha256"], value_set=pa.array(list(hashes), pa.string()))
         return {each.sha256: each for each in self.rows(np.flatnonzero(_numpy(_whole(mask))))}
+
+    def held(self, hashes: Collection[str]) -> frozenset[str]:
+        """Those of these hashes that are among them."""
+        if not hashes:
+            return frozenset()
+        wanted = pa.array(list(hashes), pa.string())
+        mask = pc.is_in(wanted, value_set=_whole(self.table["sha256"]))
+        return frozenset(wanted.filter(mask).to_pylist())
 
     def without(self, hashes: Collection[str]) -> "MediaList":
         """All others than those with these hashes."""
@@ -163,16 +172,25 @@ class MediaList(Sequence[KnownMedia]):
         return self.rows(np.flatnonzero(~_numpy(_whole(mask))))
 
 
-def hashes_of(media: Sequence[KnownMedia]) -> list[str]:
-    """The hashes of some media, in order."""
-    return media.hashes() if isinstance(media, MediaList) else [each.sha256 for each in media]
+class _Kinds(Mapping[str, MediaKind]):
+    """Kinds by hash, of media of which often nobody asks."""
 
+    def __init__(self, media: MediaList) -> None:
+        self._media = media
 
-def kinds_of(media: Sequence[KnownMedia]) -> set[str]:
-    """Which kinds there are among some media."""
-    if isinstance(media, MediaList):
-        return set(pc.unique(media.table["kind"]).to_pylist())
-    return {each.info.kind for each in media}
+    @cached_property
+    def _by_hash(self) -> dict[str, MediaKind]:
+        kinds = self._media.table["kind"].to_pylist()
+        return dict(zip(self._media.hashes(), kinds, strict=True))
+
+    def __getitem__(self, sha256: str) -> MediaKind:
+        return self._by_hash[sha256]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_hash)
+
+    def __len__(self) -> int:
+        return len(self._media)
 
 
 def named(media: Sequence[KnownMedia], hashes: Collection[str]) -> dict[str, KnownMedia]:

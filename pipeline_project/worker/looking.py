@@ -43,7 +43,7 @@ class FramesDone:
     """
 
     facts: dict[str, StageFacts]
-    keys: Mapping[str, FrameKeys]
+    keys: KeysOfFiles
     ready: MediaList
     failed: set[str] = field(default_factory=set)
     frames: int = 0

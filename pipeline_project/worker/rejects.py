@@ -9,7 +9,7 @@ from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.core.records import MediaRef
 from pipeline_project.worker.identify import Identified
 from pipeline_project.worker.ledger import Row
-from pipeline_project.worker.stages import FrameKeys, probe_key
+from pipeline_project.worker.stages import FrameKeys, KeysOfFiles, probe_key
 
 
 def rejects_of_run(
@@ -37,6 +37,9 @@ def rejects_of_run(
     known = lake.read(TABLES["rejects"])
     here = pc.is_in(known["sha256"], value_set=found.sha256)
     known = known.filter(pc.or_(here, pc.equal(known["datum_key"], run_id)))
+    if isinstance(keys, KeysOfFiles):  # of the few files that are named here alone
+        here = found.media.named(set(known["sha256"].to_pylist()))
+        keys = keys.narrowed({sha256: each.info.kind for sha256, each in here.items()})
     rows: dict[str, list[Row]] = {}
     result: list[Row] = []
     for row in known.to_pylist():

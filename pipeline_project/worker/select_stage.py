@@ -2,14 +2,18 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.core.config import CurationConfig
 from pipeline_project.core.embedding.space import EmbeddingSpace
-from pipeline_project.core.hashing import canonical_json, hash_of_names, set_key
+from pipeline_project.core.hashing import canonical_json, set_key_of
 from pipeline_project.core.selection.config import parse_selection_config
 from pipeline_project.core.selection.decisions import Review
 from pipeline_project.core.selection.near_duplicates import MAX_HAMMING_BITS
@@ -27,7 +31,8 @@ from pipeline_project.worker.datapool import (
 from pipeline_project.worker.frames import embeddings_of
 from pipeline_project.worker.identify import KnownMedia
 from pipeline_project.worker.inputs import PoolInputs
-from pipeline_project.worker.known import hashes_of, kinds_of
+from pipeline_project.worker.key_columns import KeyColumns, key_columns
+from pipeline_project.worker.known import MediaList
 from pipeline_project.worker.ledger import Row, Rows
 from pipeline_project.worker.objects import Objects, ObjectsFound
 from pipeline_project.worker.parts import Parts
@@ -45,7 +50,7 @@ from pipeline_project.worker.reviewing import (
 from pipeline_project.worker.selecting import Selected, pick
 from pipeline_project.worker.selection_rows import selection_rows, selection_set_row
 from pipeline_project.worker.sidecars import Sidecars
-from pipeline_project.worker.stages import SET_STAGES, VERSIONS, FrameKeys
+from pipeline_project.worker.stages import SET_STAGES, VERSIONS, KeysOfFiles
 from pipeline_project.worker.turns import Turns
 from pipeline_project.worker.write_stage import WriteStage, file_names
 
@@ -72,9 +77,7 @@ class SelectionStage:
     config: CurationConfig
     run_id: str
 
-    def run(
-        self, media: Sequence[KnownMedia], keys: Mapping[str, FrameKeys], checkpoints: Checkpoints
-    ) -> SelectionFacts:
+    def run(self, media: MediaList, keys: KeysOfFiles, checkpoints: Checkpoints) -> SelectionFacts:
         """Return the selection of these very files and settings, made now or earlier.
 
         A selection that another run made meanwhile counts as earlier: then it is begun again.
@@ -96,20 +99,21 @@ class SelectionStage:
         )
 
     def _attempt(
-        self, media: Sequence[KnownMedia], keys: Mapping[str, FrameKeys], checkpoints: Checkpoints
+        self, media: MediaList, keys: KeysOfFiles, checkpoints: Checkpoints
     ) -> SelectionFacts:
         """Select once; raises StoreConflict where the past it knew is not the whole past."""
         embeddings = embeddings_of(self.parts.embedder)
-        members = [key for sha256 in hashes_of(media) for key in keys[sha256].all()]
+        columns = key_columns(media, keys)
         turns = Turns(self.parts.store, self.config.dataset)
         turn, earlier = turns.next(self._earlier)
         edits = self._edits()
         beside = Beside(self.parts, self.config)
         known = beside.read(media, keys)
         deciding = {**self._deciding(), **known.deciding}
-        contents = hash_of_names(members)
+        contents = columns.contents
         review = read_review(self.parts.lake, self.config.dataset)
-        files = frozenset(hashes_of(media))
+        decided = (*review.decisions, *review.classes)
+        files = media.held({frame.partition(":")[0] for frame in decided})
         revision = revision_of(self.parts.lake, earlier, contents, deciding, review, files, edits)
         deciding |= revision.deciding
         config = canonical_json(deciding)
@@ -126,8 +130,8 @@ class SelectionStage:
             review=review,
             redone=revision.redone,
         )
-        key = set_key(
-            members=members,
+        key = set_key_of(
+            contents=contents,
             stage_versions={stage: VERSIONS[stage] for stage in SET_STAGES},
             config=deciding,
             pool=pool.version,
@@ -144,7 +148,7 @@ class SelectionStage:
             "run_id": self.run_id,
         }
         try:
-            facts, rows = self._select(header, media, keys, pool, known.sidecars, revision)
+            facts, rows = self._select(header, media, keys, columns, pool, known.sidecars, revision)
             checkpoints.prepare(rows)
             if self._past() != ([each.selection_id for each in earlier], edits):
                 raise StoreConflict(f"Recording selection {selection_id}: there is a newer one.")
@@ -161,16 +165,17 @@ class SelectionStage:
     def _select(
         self,
         header: Row,
-        media: Sequence[KnownMedia],
-        keys: Mapping[str, FrameKeys],
+        media: MediaList,
+        keys: KeysOfFiles,
+        columns: KeyColumns,
         pool: Datapool,
         sidecars: Sidecars,
         revision: Revision,
     ) -> tuple[SelectionFacts, Rows]:
         """Pick and write; returns what came of it and the rows that record it."""
         selection_id = str(header["selection_id"])
-        considered = self._unseen(media, keys, pool, revision.review)
-        wanted = {each.sha256: keys[each.sha256] for each in considered}
+        considered = self._unseen(media, columns, pool, revision.review)
+        wanted = dict(keys.narrowed({each.sha256: each.info.kind for each in considered}))
         embeddings = embeddings_of(self.parts.embedder)
         candidates = gather(self.parts.lake, considered, wanted, embeddings)
         judgement = judge(candidates, considered, self.config.quality)
@@ -210,7 +215,7 @@ class SelectionStage:
         if pool.selections:
             facts.warnings += _pool_notes(media, considered, pool, self.config)
             facts.warnings += self._other_kinds(media, pool)
-        rows = selection_rows(selection_id, candidates, exclusions, selected, pool, names, keys)
+        rows = selection_rows(selection_id, candidates, exclusions, selected, pool, names, wanted)
         rows.take(frames.rejects)
         rows.add(embeddings, *pool.embedded)
         header_row = selection_set_row(header, self.config.engine, facts.counts)
@@ -238,14 +243,15 @@ class SelectionStage:
     def _picking(self, done: int, wanted: int) -> None:
         self.parts.progress.update("select", done, wanted, "picks")
 
-    def _other_kinds(self, media: Sequence[KnownMedia], pool: Datapool) -> list[str]:
+    def _other_kinds(self, media: MediaList, pool: Datapool) -> list[str]:
         """Say when still images and frames of videos meet in a dataset for the first time."""
         past = self.parts.lake.read(
             TABLES["media"],
             columns=["kind"],
             where=("sha256", {frame.partition(":")[0] for frame in pool.frame_ids}),
         )
-        before, now = set(past["kind"].to_pylist()), kinds_of(media)
+        before = set(past["kind"].to_pylist())
+        now = set(pc.unique(media.table["kind"]).to_pylist())
         if not before or before & now:
             return []
         return [
@@ -287,8 +293,8 @@ class SelectionStage:
 
     def _unseen(
         self,
-        media: Sequence[KnownMedia],
-        keys: Mapping[str, FrameKeys],
+        media: MediaList,
+        columns: KeyColumns,
         pool: Datapool,
         review: Review,
     ) -> list[KnownMedia]:
@@ -297,14 +303,14 @@ class SelectionStage:
         A file with a frame that people want, and that was never picked, is looked at again.
         """
         wanted = {frame.partition(":")[0] for frame in review.wanted - set(pool.frame_ids)}
-        unseen = [
-            row
-            for row, sha256 in enumerate(hashes_of(media))
-            if keys[sha256].sample not in pool.seen or sha256 in wanted
-        ]
-        if self.config.datapool.process_all or not unseen:
+        if self.config.datapool.process_all:
             return list(media)
-        return [media[row] for row in unseen]
+        unseen = pc.invert(pc.is_in(columns.sample, value_set=pool.seen))
+        if wanted:
+            again = pc.is_in(media.table["sha256"], value_set=pa.array(list(wanted), pa.string()))
+            unseen = pc.or_(unseen, again.combine_chunks())
+        rows = np.flatnonzero(unseen.to_numpy(zero_copy_only=False))
+        return list(media.rows(rows) if len(rows) else media)
 
     def _again(
         self, same: EarlierSelection, media: Sequence[KnownMedia], checkpoints: Checkpoints

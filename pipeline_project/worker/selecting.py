@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from pipeline_project.core.config import CurationConfig
 from pipeline_project.core.embedding.space import EmbeddingSpace
@@ -160,7 +161,8 @@ def _like_rejected(
     """Candidates that look like a rejected frame."""
     if not demands.rejected:
         return {}
-    nobody = Datapool("", list(demands.rejected), demands.rejected_vectors, frozenset(), 0)
+    nothing = pa.array([], pa.string())
+    nobody = Datapool("", list(demands.rejected), demands.rejected_vectors, nothing, 0)
     like = _like_earlier_picks(candidates, kept, nobody, space)
     forced = set(demands.forced)
     return {row: (frame, REJECTED) for row, (frame, _) in like.items() if row not in forced}

@@ -86,12 +86,7 @@ class Stages:
 
     def key_maker(self, kind: MediaKind) -> Callable[[str], FrameKeys]:
         """What names the results of very many files of one kind, by their hashes."""
-        sample, score, classify, embed = (
-            datum_key_suffix(
-                stage, VERSIONS[stage], self.params(stage, kind), self.model_sha256(stage)
-            )
-            for stage in FRAME_STAGES
-        )
+        sample, score, classify, embed = self.suffixes(kind)
 
         def make(sha256: str) -> FrameKeys:
             sampled = _hash(sha256 + sample)
@@ -99,6 +94,15 @@ class Stages:
             return FrameKeys(sampled, scored, _hash(scored + classify), _hash(sampled + embed))
 
         return make
+
+    def suffixes(self, kind: MediaKind) -> tuple[str, ...]:
+        """What follows the input in the text of each frame stage's keys, in their order."""
+        return tuple(
+            datum_key_suffix(
+                stage, VERSIONS[stage], self.params(stage, kind), self.model_sha256(stage)
+            )
+            for stage in FRAME_STAGES
+        )
 
     def plan(self, kind: MediaKind) -> str:
         """Name everything that the results of one file depend on, besides its bytes."""
@@ -146,7 +150,8 @@ class KeysOfFiles(Mapping[str, FrameKeys]):
         kept: Mapping[str, FrameKeys] = MappingProxyType({}),
     ) -> None:
         self.kinds = kinds
-        self._kept = kept
+        self.kept = kept
+        self._stages = stages
         self._make: dict[MediaKind, Callable[[str], FrameKeys]] = {
             "image": stages.key_maker("image"),
             "video": stages.key_maker("video"),
@@ -154,7 +159,15 @@ class KeysOfFiles(Mapping[str, FrameKeys]):
 
     def __getitem__(self, sha256: str) -> FrameKeys:
         """Keys of one file."""
-        return self._kept.get(sha256) or self._make[self.kinds[sha256]](sha256)
+        return self.kept.get(sha256) or self._make[self.kinds[sha256]](sha256)
+
+    def narrowed(self, kinds: Mapping[str, MediaKind]) -> "KeysOfFiles":
+        """The same, of some files only, whose kinds are at hand."""
+        return KeysOfFiles(self._stages, kinds, self.kept)
+
+    def suffixes(self, kind: MediaKind) -> list[bytes]:
+        """What follows the input in the text of each key of files of a kind."""
+        return [suffix.encode("ascii") for suffix in self._stages.suffixes(kind)]
 
     def __iter__(self) -> Iterator[str]:
         """Hashes of the files."""

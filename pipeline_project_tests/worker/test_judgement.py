@@ -2,6 +2,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline_project.adapters.embedder.lite0 import Lite0Embedder
@@ -130,7 +131,7 @@ def test_frames_that_were_left_out_as_incomplete_are_told_whatever_is_done_about
 
 
 def selected(given, judgement, config=None, pool=None):
-    empty = Datapool("", [], np.empty((0, 32), np.float32), frozenset(), 0)
+    empty = Datapool("", [], np.empty((0, 32), np.float32), pa.array([], pa.string()), 0)
     settings = CurationConfig.model_validate({"selection": config or {"n_samples": 2}})
     space = Lite0Embedder().space
     return pick(given, judgement, pool or empty, settings, space)
@@ -156,7 +157,7 @@ def test_of_a_group_of_duplicates_the_sharpest_stands():
 
 def test_a_frame_like_an_earlier_pick_is_its_duplicate():
     given = candidates(a="sharp sharp")
-    pool = Datapool("s", ["old:0"], given.vectors[:1].copy(), frozenset(), 1)
+    pool = Datapool("s", ["old:0"], given.vectors[:1].copy(), pa.array([], pa.string()), 1)
     result = selected(given, judged(given), pool=pool)
     assert result.duplicates == {0: ("old:0", "earlier pick")}
     assert [each.index for each in result.picks] == [1]

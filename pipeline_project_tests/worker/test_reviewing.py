@@ -2,6 +2,7 @@ import dataclasses
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline_project.core.selection.decisions import Review
@@ -220,7 +221,7 @@ def test_what_cannot_be_compared_cannot_be_rescued_and_is_told(tmp_path, monkeyp
 
 
 def test_balance_counts_labels_of_earlier_picks_in_place_of_predictions():
-    pool = Datapool("v", ["p:0", "p:1"], np.eye(2, dtype=np.float32), frozenset(), 1)
+    pool = Datapool("v", ["p:0", "p:1"], np.eye(2, dtype=np.float32), pa.array([], pa.string()), 1)
     counts = np.array([[1, 0], [0, 1], [3, 3], [4, 4]], float)  # two candidates, two picks
     inputs = PoolInputs(predictions={"task": Predictions(("cat", "dog"), counts=counts)})
     review = Review({}, {"p:1": {"dog": 2, "bird": 9}, "elsewhere:0": {"cat": 5}})

@@ -1,6 +1,7 @@
 import tracemalloc
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline_project.adapters.embedder.lite0 import Lite0Embedder
@@ -20,7 +21,7 @@ def unit(rows):
 
 def past(vectors):
     frames = [f"past:{row}" for row in range(len(vectors))]
-    return Datapool("earlier", frames, vectors, frozenset(), 1)
+    return Datapool("earlier", frames, vectors, pa.array([], pa.string()), 1)
 
 
 def candidates(vectors):
