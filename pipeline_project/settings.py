@@ -74,6 +74,11 @@ class Settings(CurationConfig, BaseSettings):
         description="YAML files of pipelines over collections that Dagster shows and runs.",
     )
     home: Path = Field(default=Path(".pipeline"), description="State of this installation.")
+    ui_url: str = Field(
+        default="http://127.0.0.1:3000",
+        pattern=r"^https?://\S+$",
+        description="Address of Dagster's web UI, for the links to runs that are printed.",
+    )
     pexels_api_key: SecretStr | None = Field(
         None, validation_alias="PEXELS_API_KEY", description="Key for `pexels:` sources."
     )

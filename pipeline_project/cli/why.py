@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from pipeline_project.cli.console import print_json, printable, write_line
+from pipeline_project.cli.run_links import pages_of, with_links
 from pipeline_project.cli.version_options import AsJson, Config, Home, opened
 
-_RUNS = "http://127.0.0.1:3000/runs/"  # where `dagster dev` and `dagit` show a run
 _WORDS = {
     "picked": "picked",
     "candidate": "not picked: others were preferred",
@@ -41,18 +41,20 @@ def why(
     """
     from pipeline_project.versions.why import why as explain
 
-    lake, _ = opened(config, home)
+    lake, settings = opened(config, home)
     path = Path(name).expanduser()
     uri = path.resolve().as_uri() if path.exists() else None
     unlisted = _unlisted(path) if uri is not None else ""
     found = [_never_met(uri, unlisted)] if uri and unlisted else explain(lake, name, uri)
     for number, facts in enumerate(found):
         if as_json:
-            print_json(_with_links(facts))
+            print_json(with_links(facts, settings.ui_url))
             continue
         if number:
             write_line("")
         _show_frame(facts) if facts["kind"] == "frame" else _show_file(facts)
+        for run, page in pages_of(facts, settings.ui_url).items():
+            _line(f"run {run}: {page}")
 
 
 def _unlisted(path: Path) -> str:
@@ -73,18 +75,6 @@ def _unlisted(path: Path) -> str:
 
 def _never_met(uri: str, why: str) -> dict[str, Any]:
     return {"kind": "file", "uri": uri, "known": False, "why": why}
-
-
-def _with_links(value: Any) -> Any:
-    """The same, with the address of each run's page beside its id."""
-    if isinstance(value, list):
-        return [_with_links(each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    linked = {key: _with_links(each) for key, each in value.items()}
-    if value.get("run_id"):
-        linked["run_link"] = f"{_RUNS}{value['run_id']}"
-    return linked
 
 
 def _show_frame(facts: dict[str, Any]) -> None:

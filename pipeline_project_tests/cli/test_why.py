@@ -58,6 +58,25 @@ def test_a_pick_is_walked_back_to_its_source_and_forward_to_its_selection(house,
     assert (selection["outcome"], selection["file_name"]) == ("picked", file_name)
 
 
+def test_each_run_is_linked_once_to_the_web_ui_that_the_settings_name(house, capsys, monkeypatch):
+    frame = outcome(house, "picked")
+    link = "http://127.0.0.1:3000/runs/run-1"
+    assert told(house, capsys, frame).count(link) == 1
+    assert told(house, capsys, "page.mp4").count(link) == 1
+    monkeypatch.setenv("PIPELINE_UI_URL", "https://dagster.example:8443/")
+    assert told(house, capsys, frame).endswith(
+        "run run-1: https://dagster.example:8443/runs/run-1\n"
+    )
+    _, [facts], _ = ask(house, capsys, frame)
+    assert facts["selections"][0]["run_link"] == "https://dagster.example:8443/runs/run-1"
+
+
+def test_a_web_ui_without_an_address_is_refused(house, capsys, monkeypatch):
+    monkeypatch.setenv("PIPELINE_UI_URL", "dagster.example:8443")
+    code, _, said = ask(house, capsys, "page.mp4")
+    assert code == 2 and "ui_url" in said
+
+
 def test_a_dark_frame_names_the_measure_its_value_and_the_threshold(house, capsys):
     words = told(house, capsys, outcome(house, "excluded"))
     assert "dark: mean_luma is" in words and "threshold 8" in words
