@@ -1,7 +1,7 @@
 """Make the default classifier: `python -m pipeline_project.making.quality_classifier`.
 
-Makes the labelled pictures (`quality_examples.py`; half an hour of two cores the first time,
-then they are kept), measures them, prints how well scenes never seen are labelled, and writes
+Makes the labelled pictures (`quality_examples.py`; an hour of two cores the first time, then
+they are kept), measures them, prints how well scenes never seen are labelled, and writes
 `core/quality/default.json`. Run it again whenever a measure changes.
 """
 

@@ -21,7 +21,7 @@ from pipeline_project.making.simulator.examples import examples
 
 # Raise it when the simulator makes other pictures of the same source.
 RECIPE = "3"
-PER_LABEL = 12
+PER_LABEL = 18
 _INDEX = "index.json"
 
 
