@@ -172,6 +172,23 @@ def test_a_run_on_a_part_removes_nothing(house):
     assert "removed" not in files(house.run(refs=one))
 
 
+def test_uploads_are_never_removed_but_only_those_that_are_listed_are_selected_from(house):
+    """A run that uploads lists files under names of their contents, below no folder of theirs."""
+    uploads = house.home.parent / "input"
+    uploads.mkdir()
+    refs = []
+    for name, ref in enumerate(house.listing()):
+        path = uploads / f"{name:064x}{(house.media / ref.name).suffix}"
+        shutil.copy(house.media / ref.name, path)
+        refs.append(replace(ref, uri=path.as_uri()))
+    first = house.run(refs=refs, dataset="uploads", **AGAIN)
+    fewer = house.run(refs=refs[1:], dataset="uploads", datapool={"enabled": False}, **AGAIN)
+    assert "removed" not in files(fewer) and house.rows("removals") == []
+    assert (first.counts["media"], fewer.counts["media"]) == (3, 2)
+    assert fewer.result.selection_id != first.result.selection_id
+    assert "a.png" in names_with_outputs(house, "frames")
+
+
 def test_a_folder_that_may_not_be_listed_removes_nothing_of_it(tmp_path):
     house = House(tmp_path)
     (house.media / "sub").mkdir()
