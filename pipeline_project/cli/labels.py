@@ -29,7 +29,7 @@ def import_(
     A labelled frame is never picked again, and new picks stay away from it. Importing a file
     again stores only what has changed; a frame's new labels replace its old ones. An image without
     annotations counts as not labelled yet (COCO), a submitted task without any as empty (Label
-    Studio). Where one picture cannot be told to be a frame, nothing is imported.
+    Studio). Where one that is labelled cannot be told to be a frame, nothing is imported.
 
     Examples:
       pipeline labels import instances.json

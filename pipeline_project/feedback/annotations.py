@@ -1,5 +1,7 @@
 """What labelling tools give back, in one form."""
 
+import json
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,3 +43,22 @@ class LabelledPicture:
     frame_id: str
     file_names: list[str]
     annotations: list[Annotation] = field(default_factory=list)
+
+
+def box_of(values: Any) -> tuple[float, float, float, float] | None:
+    """A box's four numbers; None where they are not four, or not finite."""
+    try:
+        x, y, width, height = (float(value) for value in values)
+    except (TypeError, ValueError):
+        return None
+    box = (x, y, width, height)
+    return box if all(math.isfinite(each) for each in box) else None
+
+
+def is_finite(value: Any) -> bool:
+    """Whether a JSON value holds no NaN and no infinity, which no other program would read."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True

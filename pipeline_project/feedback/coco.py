@@ -6,7 +6,7 @@ Format: https://cocodataset.org/#format-data
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline_project.feedback.annotations import Annotation, LabelledPicture
+from pipeline_project.feedback.annotations import Annotation, LabelledPicture, box_of, is_finite
 
 _SHAPE = ("bbox", "segmentation", "keypoints", "iscrowd", "area", "attributes")
 
@@ -24,29 +24,32 @@ def read_coco(content: dict[str, Any], problems: list[str]) -> Iterator[Labelled
         problems: what is wrong is added here, in words.
     """
     names = {
-        each.get("id"): str(each.get("name", ""))
+        _id(each.get("id")): str(each.get("name") or "")
         for each in _dicts(content.get("categories", []), "categories", problems)
     }
     pictures: dict[Any, LabelledPicture] = {}
     for number, image in enumerate(_dicts(content["images"], "images", problems)):
         where = f"images[{number}]"
-        if "id" not in image or not image.get("file_name"):
+        identity = _id(image.get("id"))
+        if identity is None or not image.get("file_name"):
             problems.append(f"{where}: it has no id or no file_name")
             continue
-        if image["id"] in pictures:
-            problems.append(f"{where}: id {image['id']} stands for another image already")
+        if identity in pictures:
+            problems.append(f"{where}: id {identity} stands for another image already")
             continue
         frame = str(image.get("frame_id") or "")
-        pictures[image["id"]] = LabelledPicture(where, frame, [str(image["file_name"])])
+        pictures[identity] = LabelledPicture(where, frame, [str(image["file_name"])])
     for number, each in enumerate(_dicts(content.get("annotations", []), "annotations", problems)):
         where = f"annotations[{number}]"
-        picture = pictures.get(each.get("image_id"))
+        picture = pictures.get(_id(each.get("image_id")))
+        category = _id(each.get("category_id"))
         if picture is None:
             problems.append(f"{where}: no image has the id {each.get('image_id')}")
-        elif each.get("category_id") not in names:
+        elif category not in names:
             problems.append(f"{where}: no category has the id {each.get('category_id')}")
+        elif not (name := names[category]):
+            problems.append(f"{where}: its category {category} has no name")
         else:
-            name = names[each["category_id"]]
             picture.annotations.append(_annotation(each, name, number, where, problems))
     yield from pictures.values()
 
@@ -57,10 +60,8 @@ def _annotation(
     box = each.get("bbox")
     place: tuple[float, float, float, float] | None = None
     if box:
-        try:
-            x, y, width, height = (float(value) for value in box)
-            place = (x, y, width, height)
-        except (TypeError, ValueError):
+        place = box_of(box)
+        if place is None:
             problems.append(f"{where}: bbox {str(box)[:60]} is not [x, y, width, height]")
     segmentation = each.get("segmentation")
     kind = (
@@ -75,7 +76,14 @@ def _annotation(
         else "class"
     )
     shape = {key: each[key] for key in _SHAPE if key in each}
+    if not is_finite({key: shape[key] for key in shape if key != "bbox"}):
+        problems.append(f"{where}: it holds NaN or infinity")
     return Annotation(str(each.get("id", number)), name, kind, place, shape)
+
+
+def _id(value: object) -> int | str | None:
+    """What an id is; other values are none."""
+    return value if isinstance(value, int | str) else None
 
 
 def _dicts(content: object, where: str, problems: list[str]) -> list[dict[str, Any]]:

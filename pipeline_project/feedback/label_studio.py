@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pipeline_project.feedback.annotations import Annotation, LabelledPicture
+from pipeline_project.feedback.annotations import Annotation, LabelledPicture, box_of, is_finite
 
 _CLASSES = (  # where a result of each kind holds its classes
     ("rectanglelabels", "box"),
@@ -61,22 +61,34 @@ def read_label_studio(content: list[Any], problems: list[str]) -> Iterator[Label
         valid = [each for each in done if not each.get("was_cancelled")]
         if valid:
             newest = max(valid, key=lambda each: str(each.get("updated_at", "")))
-            picture.annotations = _annotations(newest)
+            picture.annotations = _annotations(newest, where, problems)
         yield picture
 
 
-def _annotations(annotation: dict[str, Any]) -> list[Annotation]:
+def _annotations(annotation: dict[str, Any], where: str, problems: list[str]) -> list[Annotation]:
     found: list[Annotation] = []
     for number, result in enumerate(annotation.get("result", [])):
         value = result.get("value") if isinstance(result, dict) else None
         if not isinstance(value, dict):
             continue  # relations and the like
         identity = f"{annotation.get('id', 0)}:{result.get('id', number)}"
-        named = [(name, kind) for key, kind in _CLASSES for name in value.get(key) or []]
+        wrong = next((key for key, _ in _CLASSES if not isinstance(value.get(key, []), list)), None)
+        if wrong is not None:
+            problems.append(f"{where}: {wrong} {str(value[wrong])[:60]} is no list of classes")
+            continue
+        if not is_finite(value):
+            problems.append(f"{where}: {identity} holds NaN or infinity")
+        named = [(name, kind) for key, kind in _CLASSES for name in value.get(key, [])]
+        box = _box_px(result, value)
+        if box is None and any(kind == "box" for _, kind in named):
+            problems.append(
+                f"{where}: the box of {identity} needs numbers in x, y, width, height, "
+                "original_width and original_height"
+            )
         for place, (name, kind) in enumerate(named):
             label = name[-1] if isinstance(name, list) and name else name
             one = f"{identity}:{place}" if place else identity
-            found.append(Annotation(one, str(label), kind, _box_px(result, value), value))
+            found.append(Annotation(one, str(label), kind, box, value))
     return found or [Annotation(f"{annotation.get('id', 0)}:empty", "", "empty")]
 
 
@@ -87,7 +99,8 @@ def _box_px(
     try:
         width, height = float(result["original_width"]), float(result["original_height"])
         x, y = float(value["x"]) / 100 * width, float(value["y"]) / 100 * height
-        return x, y, float(value["width"]) / 100 * width, float(value["height"]) / 100 * height
+        size = float(value["width"]) / 100 * width, float(value["height"]) / 100 * height
+        return box_of((x, y, *size))
     except (KeyError, TypeError, ValueError):
         return None
 

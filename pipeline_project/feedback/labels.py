@@ -82,7 +82,7 @@ def _read(path: Path, problems: list[str]) -> tuple[str, list[LabelledPicture]]:
         content = json.loads(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"Reading {path}: {error.strerror}. Check the path.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(
             f"Reading {path}: it is not JSON ({error}). Give a COCO JSON file or a Label Studio "
             "JSON export."

@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 
@@ -154,6 +155,40 @@ def test_what_cannot_be_tied_is_named_and_nothing_is_imported(lake, given):
     assert rows(lake) == []
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"bbox": [math.nan, 2, 3, 4]}, r"annotations\[0\]: bbox \[nan"),
+        ({"bbox": [1, 2, math.inf, 4]}, r"annotations\[0\]: bbox"),
+        ({"segmentation": [[1, math.nan, 3]]}, r"annotations\[0\]: it holds NaN"),
+        ({"image_id": [1]}, r"annotations\[0\]: no image has the id \[1\]"),
+        ({"category_id": {}}, r"annotations\[0\]: no category has the id"),
+        ({"category_id": 1}, r"annotations\[0\]: its category 1 has no name"),
+    ],
+)
+def test_a_wrong_coco_annotation_is_named_and_nothing_is_imported(lake, given, change, said):
+    content = coco(PICKED, classes=("cat", ""))
+    content["annotations"][0] |= change
+    with pytest.raises(ConfigError, match=said):
+        given(content)
+    assert rows(lake) == []
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (box("cat", x="left"), "task 7: the box of 1:q needs numbers in x"),
+        (box("cat", x=math.nan), "task 7: .*NaN"),
+        ({"id": "c", "value": {"choices": "night"}}, "task 7: choices night is no list"),
+        ({"id": "c", "value": {"choices": 3}}, "task 7: choices 3 is no list"),
+    ],
+)
+def test_a_wrong_label_studio_result_is_named_and_nothing_is_imported(lake, given, result, said):
+    with pytest.raises(ConfigError, match=said):
+        given([task(PICKED, result)])
+    assert rows(lake) == []
+
+
 def test_a_name_of_two_frames_is_refused(lake, given):
     writer = lake.begin(run_id="r")
     pick = {"selection_id": "s1", "frame_id": FRAMES[4], "rank": 2, "reason": ""}
@@ -185,6 +220,7 @@ def test_other_json_is_refused(given, content, said):
 
 
 def test_what_is_no_json_is_refused(lake, tmp_path):
-    (tmp_path / "t.json").write_bytes(b"frame_id,decision")
-    with pytest.raises(ConfigError, match="it is not JSON"):
-        import_labels(lake, tmp_path / "t.json", "default", run_id="l")
+    for text in (b"frame_id,decision", b"[" * 100_000):
+        (tmp_path / "t.json").write_bytes(text)
+        with pytest.raises(ConfigError, match="it is not JSON"):
+            import_labels(lake, tmp_path / "t.json", "default", run_id="l")
