@@ -32,10 +32,11 @@ def purge(
 ) -> None:
     """Take a source out of every version and tag: rows, pictures, vectors, labels, uploads.
 
-    Without --yes, tell what would go. The file itself is yours and stays: delete it first, or
-    the next run takes it up again. Bytes that another source holds too stay with that source.
-    Run it while nothing else writes; one that was interrupted is finished by the next, also
-    without SOURCE. Copies that exports and other folders hold are named, not touched.
+    What steps of collections made of it goes too, through every join, cross and group. Without
+    --yes, tell what would go. The file itself is yours and stays: delete it first, or the next
+    run takes it up again. Bytes that another source holds too stay with that source. Run it
+    while nothing else writes; one that was interrupted is finished by the next, also without
+    SOURCE. Copies that exports and other folders hold are named, not touched.
 
     Examples:
       pipeline purge holiday/clip.mp4
@@ -112,6 +113,10 @@ def _left(plan: "Plan", settings: "Settings") -> list[str]:
         for selection, files in plan.files.items()
         for name in files
     ]
+    if plan.steps:
+        left.append(
+            "copies of what collections made of it, wherever `pipeline collections show` wrote them"
+        )
     if (settings.dagster_home_path).is_dir():
         left.append(f"{settings.dagster_home_path}: Dagster's logs of runs may name the file")
     return left
@@ -123,6 +128,8 @@ def _tell_plan(plan: "Plan", as_json: bool) -> None:
         print_json({"dry_run": True, **asdict(plan)})
     for uri in plan.uris:
         say(printable(f"source {uri}", keep=""))
+    for step, results in plan.steps.items():
+        say(printable(f"collections: {results} results of {step}", keep=""))
     say(
         f"{len(plan.hashes)} contents with {len(plan.datum_keys)} results, in {len(plan.files)} "
         f"selections with {picks} picks, would go; {len(plan.shared)} contents stay, because "
@@ -136,6 +143,8 @@ def _tell(purged: "Purged", as_json: bool) -> None:
     else:
         for table, rows in purged.rows.items():
             write_line(f"{table}: {rows} rows")
+        for step, results in purged.steps.items():
+            write_line(printable(f"collections: {results} results of {step}", keep=""))
         for path in purged.files:
             write_line(printable(path, keep=""))
     say(

@@ -8,6 +8,7 @@ import typer
 from pipeline_project.cli.console import print_json, printable, write_line
 from pipeline_project.cli.run_links import pages_of, with_links
 from pipeline_project.cli.version_options import AsJson, Config, Home, opened
+from pipeline_project.errors import ConfigError
 
 _WORDS = {
     "picked": "picked",
@@ -33,7 +34,7 @@ def why(
     """Tell why a frame was picked or left out, or why a file was used or passed over.
 
     Back to the source file, its attribution and every stage: input, code version, settings, time,
-    run; forward to all selections that looked at it.
+    run; forward to all selections that looked at it, and to what steps of collections made of it.
 
     Examples:
       pipeline why 0003_coffee_table_00h00m12.000s.jpg
@@ -45,7 +46,12 @@ def why(
     path = Path(name).expanduser()
     uri = path.resolve().as_uri() if path.exists() else None
     unlisted = _unlisted(path) if uri is not None else ""
-    found = [_never_met(uri, unlisted)] if uri and unlisted else explain(lake, name, uri)
+    try:
+        found = explain(lake, name, uri)
+    except ConfigError:
+        if uri is None or not unlisted:
+            raise
+        found = [_never_met(uri, unlisted)]
     for number, facts in enumerate(found):
         if as_json:
             print_json(with_links(facts, settings.ui_url))
@@ -119,6 +125,23 @@ def _show_file(facts: dict[str, Any]) -> None:
         _line(f"selection {each['selection_id']} of dataset {each['dataset']}: frames: {frames}")
         for pick in each["picks"]:
             _line(f"  picked as number {pick['rank']}: {pick['file_name']}")
+    for each in facts["collections"]:
+        _show_collection(each)
+
+
+def _show_collection(each: dict[str, Any]) -> None:
+    gone = ": not there any more, older commits show what was made of it"
+    state = gone if each["state"] == "removed" else ""
+    _line(f"{each['path']} of collection {each['collection']}, pipeline {each['pipeline']}{state}")
+    for step in each["steps"]:
+        more = f" and {step['other_inputs']} other inputs" if step["other_inputs"] else ""
+        made = ", ".join(step["outputs"]) or "nothing"
+        _line(
+            f"  {step['step']}: {step['state']} {str(step['finished_at'])[:19]} from "
+            f"{', '.join(step['inputs_of_it'])}{more}: {made}, run {step['run_id']}"
+        )
+        if step["error"]:
+            _line(f"    {step['error_class']}: {step['error']}")
 
 
 def _show_source(source: dict[str, Any]) -> None:

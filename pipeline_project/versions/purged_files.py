@@ -18,6 +18,7 @@ from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.adapters.object_store.local import LocalObjectStore
 from pipeline_project.errors import StoreError
 from pipeline_project.versions.purging import Plan, Purged
+from pipeline_project.worker.collections.held import output_key
 from pipeline_project.worker.request import output_prefix
 
 _HIDDEN = ".store"  # where a local store keeps its locks and what it has not finished
@@ -30,6 +31,13 @@ def purge_store(store: ObjectStore, plan: Plan, purged: Purged) -> None:
         for item in list(store.list("input")):
             if item.key.startswith(f"input/{sha256}"):
                 _delete(store, item.key, item.size_bytes, purged)
+    outputs = {*plan.outputs, *map(output_key, plan.hashes)}
+    for folder in sorted({key.rpartition("/")[0] for key in outputs}):
+        for item in list(store.list(folder)):
+            if item.key in outputs:
+                _delete(store, item.key, item.size_bytes, purged)
+    for item in [item for folder in plan.turns for item in store.list(folder)]:
+        store.delete(item.key)  # else the next run would wait for the one that had its turn
     for selection, files in plan.files.items():
         _purge_selection(store, output_prefix(selection), files, plan, purged)
     _purge_mentions(store, "runs", plan, purged)

@@ -19,6 +19,12 @@ from pipeline_project.adapters.lake.lance import LanceLake
 from pipeline_project.adapters.lake.schemas import TABLES, Table
 from pipeline_project.adapters.lake.upkeep import Upkeep
 from pipeline_project.errors import ConfigError, LakeError
+from pipeline_project.versions.purged_collections import (
+    blank_members,
+    find_taken,
+    member_sources,
+    named,
+)
 
 _SHA256_DIGITS = 64
 _HASHES = ("sha256", "media_sha256", "input_sha256", "value", "member")
@@ -43,6 +49,10 @@ class Plan:
         datum_keys: of the results made of the contents that go.
         files: selection id -> names of its picks that go; a selection that only looked at the
             source has none.
+        steps: `pipeline/step` -> results of collections that were made of it.
+        members: files and datums of collections that go as a whole.
+        outputs: store keys of what those steps made.
+        turns: folders of the store about states of pipelines that are no more.
     """
 
     purge_id: str
@@ -52,13 +62,18 @@ class Plan:
     shared: list[str]
     datum_keys: list[str]
     files: dict[str, list[str]]
+    steps: dict[str, int] = field(default_factory=dict)
+    members: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    turns: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Purged:
     """What a purge took: rows by table, objects and files, and the bytes of both.
 
-    `left` are files that hold the source and are not ours to change, or not known to be done.
+    `steps` are results by step of collections. `left` are files that hold the source and are not
+    ours to change, or not known to be done.
     """
 
     purge_id: str
@@ -69,6 +84,7 @@ class Purged:
     shared: int = 0
     young_files: int = 0
     left: list[str] = field(default_factory=list)
+    steps: dict[str, int] = field(default_factory=dict)
 
 
 def make_plan(lake: LanceLake, source: str, purge_id: str) -> Plan:
@@ -87,6 +103,7 @@ def make_plan(lake: LanceLake, source: str, purge_id: str) -> Plan:
     columns = ["uri", "sha256", "name", "seen_at", "gone"]
     rows = list(_rows(upkeep, TABLES["media_sources"], columns))
     rows += list(_rows(upkeep, TABLES["rejects"], columns))
+    rows += list(member_sources(upkeep))
     wanted = {source, Path(source).expanduser().absolute().as_uri()}
     meant = [row for row in rows if row["uri"] in wanted or row["sha256"] == source]
     if not meant:
@@ -111,14 +128,19 @@ def make_plan(lake: LanceLake, source: str, purge_id: str) -> Plan:
         if sha256 in contents and uri not in uris and not row.get("gone")
     }
     hashes = contents - shared
+    collections = find_taken(lake, uris, hashes)
     return Plan(
         purge_id=purge_id,
         uris=sorted(uris),
         names=sorted({row["name"] for row in meant if row["name"]}),
         hashes=sorted(hashes),
         shared=sorted(shared),
-        datum_keys=sorted(_datum_keys(upkeep, hashes)),
+        datum_keys=sorted(_datum_keys(upkeep, hashes) | collections.keys),
         files=_files(upkeep, hashes),
+        steps=collections.steps,
+        members=collections.members,
+        outputs=collections.outputs,
+        turns=collections.turns,
     )
 
 
@@ -139,7 +161,11 @@ def pending(lake: LanceLake) -> list[Plan]:
 
 def purge_rows(lake: LanceLake, plan: Plan) -> Purged:
     """Take the rows out of every version, and what held them off the disk."""
-    upkeep, purged = Upkeep(lake), Purged(plan.purge_id, shared=len(plan.shared))
+    upkeep = Upkeep(lake)
+    purged = Purged(plan.purge_id, shared=len(plan.shared), steps=plan.steps)
+    blank_members(
+        lake, uris=plan.uris, hashes=plan.hashes, keys=plan.datum_keys, members=plan.members
+    )
     tables = lake.tables()
     for _ in range(_PASSES):
         taken = 0
@@ -182,6 +208,9 @@ def _chosen(plan: Plan, table: Table) -> tuple[list[str], Callable[[pa.Table], p
     columns = [
         item.name for item in table.schema if item.name in told and pa.types.is_string(item.type)
     ]
+    members = pa.array(plan.members, pa.string()) if table.name == "collection_members" else None
+    if members is not None:
+        columns = list(dict.fromkeys([*columns, "pipeline", "collection"]))
 
     def choose(rows: pa.Table) -> pa.Array:
         chosen = pa.array([False] * rows.num_rows, pa.bool_())
@@ -190,6 +219,8 @@ def _chosen(plan: Plan, table: Table) -> tuple[list[str], Callable[[pa.Table], p
             nonlocal chosen
             chosen = pc.or_(chosen, pc.fill_null(these, False))
 
+        if members is not None:
+            add(pc.is_in(named(rows), value_set=members))
         for name in rows.schema.names:
             if name in _HASHES:
                 add(pc.is_in(rows[name], value_set=hashes))

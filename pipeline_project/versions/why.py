@@ -2,7 +2,8 @@
 
 A frame is walked back to the file it is from, that file's attribution, and every stage that made
 something of it, with its input, code version, settings, time and run; and forward to all
-selections that looked at it. Frames of removed files are read at the last commit that shows them.
+selections that looked at it; of a file also what steps of collections made of it. Frames of
+removed files are read at the last commit that shows them.
 """
 
 import json
@@ -18,6 +19,7 @@ from pipeline_project.core.frame_names import token_in, token_of
 from pipeline_project.core.quality.registry import SHOWN
 from pipeline_project.errors import ConfigError
 from pipeline_project.versions.near_names import near
+from pipeline_project.versions.why_collections import collections_of, member_files
 from pipeline_project.worker.stages import DATUM_STAGES
 
 Row = dict[str, Any]
@@ -95,9 +97,9 @@ def _sources_named(lake: Lake, name: str, uri: str | None) -> list[list[Row]]:
         if rows:
             break
     else:
-        rows = _rejected(lake, name, uri)
+        rows = _rejected(lake, name, uri) or member_files(lake, name, {name, uri or name})
     by_uri: dict[str, list[Row]] = {}
-    for row in sorted(rows, key=lambda row: row["seen_at"], reverse=True):
+    for row in sorted(rows, key=lambda row: str(row["seen_at"]), reverse=True):
         by_uri.setdefault(row["uri"], []).append(row)
     return list(by_uri.values())
 
@@ -193,6 +195,7 @@ def _file(lake: Lake, rows: Sequence[Row]) -> Row:
         ],
         "stages": stages,
         "selections": looked,
+        "collections": collections_of(lake, now["uri"]),
         "why": _verdict(now, states, rejects, stages),
     }
 
@@ -216,6 +219,8 @@ def _verdict(now: Row, states: Sequence[Row], rejects: Sequence[Row], stages: Se
             )
         )
         return f"It could not be used ({last['error_class']}); {once}."
+    if now["seen_at"] is None:
+        return "It is a file of collections; no run looked at it as an image or a video."
     if any(row["stage"] == "file" and row["state"] == "done" for row in stages):
         return (
             "It is known: address, size and time are those of bytes that were read, and every "
