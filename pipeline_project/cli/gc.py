@@ -34,9 +34,11 @@ def gc(
 ) -> None:
     """Take rows of runs that died, doubled rows, replaced files, orphans and old run folders.
 
-    What any commit, tag or branch sees stays, and so does what a writer or reader younger than
-    --older-than may need. A run that takes longer than that between two commits is shut out: it
-    ends with an error, and run again it goes on from its last commit.
+    Orphans are uploads, pictures, settings and outputs of collections' steps that no commit needs;
+    also what only a deleted branch or tag saw goes. What any tag or branch sees stays, and so does
+    what a writer or reader younger than --older-than may need. A run that takes longer than that
+    between two commits is shut out: it ends with an error, and run again it goes on from its last
+    commit.
 
     Examples:
       pipeline gc --dry-run
@@ -61,7 +63,7 @@ def gc(
         print_json({"dry_run": dry_run, **asdict(found)})
         return
     for table, rows in found.dead_rows.items():
-        write_line(f"{table}: {rows} rows of runs that died")
+        write_line(f"{table}: {rows} rows of runs that died, or of deleted branches")
     for table, rows in found.doubled_rows.items():
         write_line(f"{table}: {rows} rows that two runs wrote alike")
     for table, (before, after) in found.pieces.items():
@@ -74,7 +76,7 @@ def gc(
     say(
         f"{found.bytes_freed:,} bytes {what}: {found.old_versions} replaced table versions, "
         f"{found.stray_files} stray files, {len(found.folders)} old folders, "
-        f"{len(found.objects)} orphans."
+        f"{len(found.objects)} orphans, {found.commits} commits of deleted branches."
     )
 
 

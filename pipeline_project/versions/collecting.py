@@ -1,8 +1,9 @@
 """Garbage collection: takes what no commit, tag, branch or running writer or reader needs.
 
-Rows that are committed stay, on whichever branch; only of equal rows of one key the later goes.
-A writer that began longer ago than `older_than` and has not committed counts as dead: every branch
-gets a commit that shuts it out before its rows are taken, so that it cannot commit half of them.
+Rows stay that a branch or tag sees, also a branch that was deleted less than `older_than` ago; only
+of equal rows of one key the later goes. A writer that began longer ago than `older_than` and has
+not committed counts as dead: every branch gets a commit that shuts it out before its rows are
+taken, so that it cannot commit half of them.
 A reader opens a table's newest version for the time of one read and looks again where that was
 taken meanwhile; other programs have `older_than` to finish.
 """
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_project.adapters.lake.commits import commit_id_at
-from pipeline_project.adapters.lake.lance import LanceLake
+from pipeline_project.adapters.lake.lance import LanceLake, settings_key
 from pipeline_project.adapters.lake.schemas import Table
 from pipeline_project.adapters.lake.upkeep import Choose, Freed, Upkeep
 from pipeline_project.adapters.object_store.base import ObjectStore, StoredObject
@@ -31,7 +32,8 @@ class Collected:
     """What was taken, or with a dry run would be.
 
     `dead_rows` and `doubled_rows` are by table, `pieces` are fragments before and after by table,
-    `folders` are of old runs and commands, `objects` the keys of orphans.
+    `folders` are of old runs and commands, `objects` the keys of orphans, `commits` the records of
+    deleted branches that nothing sees.
     """
 
     dead_rows: dict[str, int] = field(default_factory=dict)
@@ -41,6 +43,7 @@ class Collected:
     stray_files: int = 0
     folders: list[str] = field(default_factory=list)
     objects: list[str] = field(default_factory=list)
+    commits: int = 0
     bytes_freed: int = 0
 
     def freed(self, freed: Freed) -> None:
@@ -76,7 +79,7 @@ class Collection:
         upkeep, found = Upkeep(self.lake), Collected()
         tables = self.lake.tables()
         self._dead_rows(upkeep, tables, found)
-        chains = upkeep.chains()
+        chains = upkeep.chains(self._deleted_after)
         for table in tables:
             self._table(upkeep, table, chains, found)
         self._folders(self.store, "runs", found)
@@ -84,18 +87,28 @@ class Collection:
             self._folders(self.commands, "", found)
         self._orphans(found)
         self._outputs(upkeep, found)
+        self._settings(upkeep, found)
+        for key in self.lake.commit_log.unseen(self._deleted_after):
+            found.commits += 1
+            if not self.dry_run:
+                self.lake.store.delete(key)
         return found
+
+    @property
+    def _deleted_after(self) -> str:
+        """Branches that were deleted later may still be read."""
+        return (datetime.now(UTC) - self.older_than).isoformat(timespec="milliseconds")
 
     def _dead_rows(self, upkeep: Upkeep, tables: Iterable[Table], found: Collected) -> None:
         """Take rows of writers that never committed and never will."""
         until = self._until()
-        dead = _dead(upkeep, until)
+        dead = self._dead(upkeep, until)
         suspects = [table for table in tables if upkeep.count(table, ["commit_id"], dead)]
         if not suspects:
             return
         if not self.dry_run:
             until = upkeep.give_up(self.older_than, self.run_id)
-        dead = _dead(upkeep, until)  # looked at anew: some may have committed until now
+        dead = self._dead(upkeep, until)  # looked at anew: some may have committed until now
         for table in suspects:
             take = upkeep.count if self.dry_run else upkeep.remove
             if rows := take(table, ["commit_id"], dead):
@@ -106,6 +119,16 @@ class Collection:
         return commit_id_at(
             max(0, int((datetime.now(UTC) - self.older_than).timestamp() * 1000)), "0" * 12
         )
+
+    def _dead(self, upkeep: Upkeep, until: str) -> Choose:
+        """Rows that nobody sees of writers that began before `until`."""
+        seen = pa.array(sorted(upkeep.committed(self._deleted_after)), pa.string())
+
+        def dead(rows: pa.Table) -> pa.Array:
+            ids = rows["commit_id"]
+            return pc.and_(pc.invert(pc.is_in(ids, value_set=seen)), pc.less(ids, until))
+
+        return dead
 
     def _table(
         self, upkeep: Upkeep, table: Table, chains: list[dict[str, int]], found: Collected
@@ -141,7 +164,7 @@ class Collection:
             if name not in selections and self._all_before(objects, self.older_than):
                 found.objects += [each.key for each in objects]
                 self._delete(self.store, objects, found)
-        old = [each for each in uploads if self._all_before([each], self.older_than)]
+        old = [each for each in uploads if self._old(each)]
         if not old:
             return
         sources = self._named("media_sources", "uri") | self._listed()
@@ -159,7 +182,8 @@ class Collection:
         if not old:
             return
         named = set()
-        dead = _dead(upkeep, self._until()) if self.dry_run else None  # else they are gone already
+        # Rows of the dead are gone by now, but for a dry run.
+        dead = self._dead(upkeep, self._until()) if self.dry_run else None
         for rows in upkeep.scan(RESULTS, ["outputs", "commit_id"]):
             needed = rows if dead is None else rows.filter(pc.invert(dead(rows)))
             named |= named_outputs(needed["outputs"].to_pylist())
@@ -170,9 +194,21 @@ class Collection:
             found.objects += [each.key for each in gone]
             self._delete(self.store, gone, found)
 
+    def _settings(self, upkeep: Upkeep, found: Collected) -> None:
+        """Take settings of runs that no commit names; a writer makes them young first."""
+        old = [each for each in self.lake.store.list("settings") if self._old(each)]
+        named = upkeep.settings_named(self._deleted_after) if old else set()
+        keys = {settings_key(sha256) for sha256 in named}
+        orphans = [each for each in old if each.key not in keys]
+        found.objects += [each.key for each in orphans]
+        self._delete(self.lake.store, orphans, found)
+
+    def _old(self, each: StoredObject) -> bool:
+        return self._all_before([each], self.older_than)
+
     def _old_outputs(self, prefix: str) -> list[StoredObject]:
         stored = [each for each in self.store.list(prefix) if not each.key.startswith(f"{TURNS}/")]
-        return [each for each in stored if self._all_before([each], self.older_than)]
+        return [each for each in stored if self._old(each)]
 
     def _named(self, table: str, column: str) -> set[str]:
         """All values of a column, of whichever commit, also of writers that are at work."""
@@ -201,17 +237,6 @@ class Collection:
             found.bytes_freed += each.size_bytes
             if not self.dry_run:
                 store.delete(each.key)
-
-
-def _dead(upkeep: Upkeep, until: str) -> Choose:
-    """Rows of writers that began before `until` and have not committed."""
-    committed = pa.array(sorted(upkeep.committed()), pa.string())
-
-    def dead(rows: pa.Table) -> pa.Array:
-        ids = rows["commit_id"]
-        return pc.and_(pc.invert(pc.is_in(ids, value_set=committed)), pc.less(ids, until))
-
-    return dead
 
 
 def _at(addresses: set[int]) -> Choose:

@@ -173,6 +173,25 @@ class Lake(Protocol):
         """
         ...
 
+    def delete_branch(self, name: str) -> int:
+        """Delete a branch; returns how many commits no branch and no tag sees any more.
+
+        Its name cannot be used again.
+
+        Raises:
+            ConfigError: it is `main`.
+            LakeError: there is no such branch.
+        """
+        ...
+
+    def delete_tag(self, name: str) -> int:
+        """Delete a tag; returns how many commits no branch and no tag sees any more.
+
+        Raises:
+            LakeError: there is no such tag.
+        """
+        ...
+
     def branches(self) -> list[Branch]:
         """All branches, by name."""
         ...

@@ -6,10 +6,11 @@ number with the winner as its parent. Rows never name their parents, so this nee
 A branch that was started from a commit goes on with that commit's sequence number.
 """
 
+import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -42,7 +43,13 @@ class CommitLog:
         self._heads: dict[str, int] = {}  # by branch: the newest sequence seen; 0 for none
 
     def head(self, branch: str) -> Commit | None:
-        """The newest commit that a branch sees; None when there is none."""
+        """The newest commit that a branch sees; None when there is none, or it was deleted."""
+        if branch not in self._heads and self._refs.deleted_at(checked(branch)):
+            return None
+        return self._last(branch)
+
+    def _last(self, branch: str, *, keep: bool = True) -> Commit | None:
+        """The newest commit of a branch that may be deleted; it is looked for anew if not kept."""
         if (sequence := self._heads.get(branch)) is None:
             keys = [item.key for item in self._store.list(f"commits/{checked(branch)}")]
             base = self._refs.base(branch)
@@ -51,7 +58,7 @@ class CommitLog:
         # A branch grows by one number at a time, so from here on its next numbers tell all.
         while self._store.exists(_key(branch, sequence + 1)):
             sequence += 1
-        if sequence or branch == MAIN:  # another name may yet be started from a commit
+        if keep and (sequence or branch == MAIN):  # another name may yet be started from a commit
             self._heads[branch] = sequence
         return self._load(self._place(branch, sequence)) if sequence else None
 
@@ -65,10 +72,11 @@ class CommitLog:
         """Make sure that commits may go to this branch; one that is not there begins empty.
 
         Raises:
-            ConfigError: the name is a tag's, or has the form of a commit id.
+            ConfigError: the name is a tag's or a deleted branch's, or has the form of a commit id.
         """
         if not self._is_branch(name):
             self._refs.check_not_a_tag(name)
+            self._check_not_deleted(name)
             self._refs.create_branch(name, None)
 
     def start_branch(self, name: str, base: Commit) -> None:
@@ -78,6 +86,7 @@ class CommitLog:
             ConfigError: the name is taken or not allowed.
         """
         self._refs.check_not_a_tag(checked(name))
+        self._check_not_deleted(name)
         if self._is_branch(name) or not self._refs.create_branch(name, base):
             raise ConfigError(f"Branch {name} exists already; choose another name.")
 
@@ -87,16 +96,79 @@ class CommitLog:
         names |= {item.key.split("/")[1] for item in self._store.list("commits")}
         found = []
         for name in sorted(names):
+            if self._refs.deleted_at(name):
+                continue
             base = self._refs.base(name)
             found.append(Branch(name, self.head(name), base.commit_id if base else None))
         return found
+
+    def delete_branch(self, name: str) -> int:
+        """Delete a branch; returns how many commits no branch and no tag sees any more.
+
+        Raises:
+            ConfigError: it is `main`.
+            LakeError: there is no such branch.
+        """
+        if name == MAIN:
+            raise ConfigError("Deleting branch main: it is always there; name another one.")
+        if not self._is_branch(checked(name)):
+            raise LakeError(
+                f"Deleting branch {name}: there is none of this name; `pipeline branch` lists them."
+            )
+        before = self._reach(self.roots())
+        with contextlib.suppress(StoreConflict):  # somebody else deleted it meanwhile
+            self._refs.delete_branch(name)
+        self._heads.pop(name, None)
+        return self._lost(before)
+
+    def delete_tag(self, name: str) -> int:
+        """Delete a tag; returns how many commits no branch and no tag sees any more.
+
+        Raises:
+            LakeError: there is no such tag.
+        """
+        if self._refs.tagged(checked(name)) is None:
+            raise LakeError(
+                f"Deleting tag {name}: there is none of this name; `pipeline tag` lists them."
+            )
+        before = self._reach(self.roots())
+        self._refs.delete_tag(name)
+        return self._lost(before)
+
+    def roots(self, deleted_after: str = "") -> list[Commit]:
+        """The commits from which everything can be seen that is kept.
+
+        The heads of all branches, and what tags name that no branch sees.
+
+        Args:
+            deleted_after: also heads of branches that were deleted later, ISO 8601 UTC; empty
+                means none.
+        """
+        found = [branch.head for branch in self.branches() if branch.head is not None]
+        for name in sorted(self._refs.branch_names()) if deleted_after else ():
+            if self._refs.deleted_at(name) > deleted_after:
+                last = self._last(name, keep=False)
+                found += [last] if last is not None else []
+        return found + self._tagged_outside(found)
+
+    def unseen(self, deleted_after: str) -> list[str]:
+        """Keys of the records of deleted branches that nothing sees; see `roots`."""
+        seen = self._reach(self.roots(deleted_after))
+        return [
+            item.key
+            for name in sorted(self._refs.branch_names())
+            if self._refs.deleted_at(name)
+            for item in self._store.list(f"commits/{name}")
+            if item.key > _key(name, seen.get(name, 0))
+        ]
 
     def append(self, commit: Commit) -> Commit:
         """Write the record at the end of its branch; returns it with parent and sequence.
 
         Raises:
-            LakeError: garbage collection gave this writer up.
+            LakeError: garbage collection gave this writer up, or the branch was deleted.
         """
+        self._check_there(commit)
         head = self.head(commit.branch)
         for _ in range(_RACES):
             if head is not None and commit.commit_id < head.floor:
@@ -112,6 +184,7 @@ class CommitLog:
             except StoreConflict:
                 head = self._load(key)
                 continue
+            self._check_there(commit)  # once more: it may have been deleted just before
             return placed
         raise LakeError(
             f"Committing {commit.commit_id} to {commit.branch}: lost {_RACES} races in a row; "
@@ -165,6 +238,45 @@ class CommitLog:
         """All tags and the commit ids they name."""
         return self._refs.tags()
 
+    def _check_there(self, commit: Commit) -> None:
+        if self._refs.deleted_at(commit.branch):
+            raise LakeError(
+                f"Committing {commit.commit_id} to {commit.branch}: the branch was deleted. "
+                "Nothing became visible; run again on another branch."
+            )
+
+    def _check_not_deleted(self, name: str) -> None:
+        if self._refs.deleted_at(name):
+            raise ConfigError(
+                f"Starting branch {name}: a branch of this name was deleted, and its commits may "
+                "still be seen by tags. Choose another name."
+            )
+
+    def _tagged_outside(self, roots: Iterable[Commit]) -> list[Commit]:
+        """What tags name and these commits do not see."""
+        seen = self._reach(roots)
+        tagged = [self._load(key) for key in self._refs.tag_keys().values()]
+        return [each for each in tagged if each.sequence > seen.get(each.branch, 0)]
+
+    def _reach(self, roots: Iterable[Commit]) -> dict[str, int]:
+        """Of each branch whose records these commits see: the number of the newest of them."""
+        found: dict[str, int] = {}
+        for commit in roots:
+            branch, sequence = commit.branch, commit.sequence
+            found[branch] = max(sequence, found.get(branch, 0))
+            while (base := self._refs.base(branch)) is not None:
+                branch, sequence = base.branch, base.sequence
+                found[branch] = max(sequence, found.get(branch, 0))
+        return found
+
+    def _lost(self, before: Mapping[str, int]) -> int:
+        """How many commits were seen before and are no more."""
+        now, lost = self._reach(self.roots()), 0
+        for branch, newest in before.items():
+            base = self._refs.base(branch)
+            lost += newest - now.get(branch, base.sequence if base else 0)
+        return lost
+
     def _placed(self, commit: Commit, head: Commit | None) -> Commit:
         """Give a commit its place after the head of its branch."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -195,7 +307,11 @@ class CommitLog:
         return _key(branch, sequence)
 
     def _is_branch(self, name: str) -> bool:
-        return name == MAIN or self._refs.has_branch(checked(name)) or self.head(name) is not None
+        if name == MAIN:
+            return True
+        if self._refs.has_branch(checked(name)):
+            return not self._refs.deleted_at(name)
+        return self.head(name) is not None
 
     def _named(self, name: str) -> Commit | None:
         head = self.head(checked(name))
@@ -211,13 +327,16 @@ class CommitLog:
         )
 
     def _commit_beginning_with(self, name: str) -> Commit | None:
-        for branch in self.branches():
-            if branch.head is None:
-                continue
-            for back, commit_id in enumerate(self.ancestor_ids(branch.head)):
+        heads = [branch.head for branch in self.branches() if branch.head is not None]
+        return self._beginning_with(name, heads) or self._beginning_with(
+            name, self._tagged_outside(heads)
+        )
+
+    def _beginning_with(self, name: str, roots: Iterable[Commit]) -> Commit | None:
+        for root in roots:
+            for back, commit_id in enumerate(self.ancestor_ids(root)):
                 if commit_id.startswith(name):
-                    place = self._place(branch.head.branch, branch.head.sequence - back)
-                    return self._load(place)
+                    return self._load(self._place(root.branch, root.sequence - back))
         return None
 
     def _load(self, key: str) -> Commit:

@@ -4,7 +4,6 @@ A table is one Lance dataset, `tables/<name>.lance`. Rows are only ever appended
 sees is decided by the commit log, never by the newest Lance version.
 """
 
-import contextlib
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from pipeline_project.adapters.lake.removals import Removed, holds_outputs, remo
 from pipeline_project.adapters.lake.schemas import SCHEMA_VERSION, TABLES, Table
 from pipeline_project.adapters.lake.visible import read_visible
 from pipeline_project.adapters.object_store.base import ObjectStore
-from pipeline_project.errors import LakeError, StoreConflict
+from pipeline_project.errors import LakeError
 
 _VERSION = b"pipeline_project.schema_version"
 _MARK = b"lance-schema:unenforced-primary-key"
@@ -157,6 +156,14 @@ class LanceLake:
         self._log.start_branch(name, commit)
         return Branch(name, commit, commit.commit_id)
 
+    def delete_branch(self, name: str) -> int:
+        """Delete a branch; returns how many commits no branch and no tag sees any more."""
+        return self._log.delete_branch(name)
+
+    def delete_tag(self, name: str) -> int:
+        """Delete a tag; returns how many commits no branch and no tag sees any more."""
+        return self._log.delete_tag(name)
+
     def branches(self) -> list[Branch]:
         """All branches, by name."""
         return self._log.branches()
@@ -200,8 +207,8 @@ class LanceLake:
     def finish(self, commit: Commit, settings: bytes) -> Commit:
         """Write the commit record: from here on its rows are visible."""
         if settings:
-            with contextlib.suppress(StoreConflict):  # named by their hash: the same are there
-                self._store.put_new(settings_key(commit.settings_sha256), settings)
+            # Named by their hash; written anew, so that garbage collection finds them young.
+            self._store.put(settings_key(commit.settings_sha256), settings)
         return self._log.append(commit)
 
     def tables(self) -> list[Table]:

@@ -1,13 +1,15 @@
-"""The names of a lake: branch records and tags, created once and never changed.
+"""The names of a lake: branch records and tags, which never move.
 
 `branches/<name>.json` says which commit a branch was started from, if any; `main` is always there
-and has no record. `tags/<name>.json` names one commit.
+and has no record. `tags/<name>.json` names one commit. A deleted branch keeps its record, which
+then says since when: tags and other branches may stand on its commits.
 """
 
 import contextlib
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from pipeline_project.adapters.lake.base import Commit
 from pipeline_project.adapters.object_store.base import ObjectStore
@@ -32,11 +34,36 @@ class Refs:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._bases: dict[str, Base | None] = {}  # records never change
+        self._bases: dict[str, Base | None] = {}  # where a branch began never changes
 
     def has_branch(self, name: str) -> bool:
         """Tell whether a branch has a record; branches of older lakes have none."""
         return name in self._bases or self._store.exists(_branch_key(name))
+
+    def deleted_at(self, name: str) -> str:
+        """Since when a branch is deleted, ISO 8601 UTC; empty where it is not."""
+        if name == MAIN or not self._store.exists(_branch_key(name)):
+            return ""
+        return str(self._read(_branch_key(name)).get("deleted_at", ""))
+
+    def delete_branch(self, name: str) -> None:
+        """Mark a branch as deleted.
+
+        Raises:
+            StoreConflict: somebody else did meanwhile.
+        """
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        key = _branch_key(name)
+        if not self._store.exists(key):  # of an older lake
+            self._store.put_new(key, json.dumps({"base": None, "deleted_at": now}).encode())
+            return
+        fields = self._read(key)
+        _, etag = self._store.get_with_etag(key)
+        self._store.put_if(key, json.dumps({**fields, "deleted_at": now}).encode(), etag)
+
+    def delete_tag(self, name: str) -> None:
+        """Remove a tag."""
+        self._store.delete(_tag_key(name))
 
     def base(self, name: str) -> Base | None:
         """The commit that a branch was started from; None where it began empty."""
@@ -85,6 +112,13 @@ class Refs:
         if not self._store.exists(_tag_key(name)):
             return None
         return str(self._read(_tag_key(name))["key"])
+
+    def tag_keys(self) -> dict[str, str]:
+        """All tags and the keys of the commit records that they name."""
+        return {
+            _name_of(item.key): str(self._read(item.key)["key"])
+            for item in self._store.list("tags")
+        }
 
     def tags(self) -> dict[str, str]:
         """All tags and the commit ids they name."""

@@ -48,20 +48,25 @@ class Upkeep:
     def __init__(self, lake: LanceLake) -> None:
         self._lake = lake
 
-    def committed(self) -> set[str]:
-        """Ids of all commits of all branches."""
+    def committed(self, deleted_after: str = "") -> set[str]:
+        """Ids of all commits that a branch or tag sees; see `CommitLog.roots`."""
         log = self._lake.commit_log
-        heads = [branch.head for branch in self._lake.branches() if branch.head is not None]
-        return {commit_id for head in heads for commit_id in log.ancestor_ids(head)}
+        roots = log.roots(deleted_after)
+        return {commit_id for root in roots for commit_id in log.ancestor_ids(root)}
 
-    def chains(self) -> list[dict[str, int]]:
-        """Of each branch: commit id -> its sequence number."""
+    def chains(self, deleted_after: str = "") -> list[dict[str, int]]:
+        """Of each branch, and each tag that none sees: commit id -> its sequence number."""
         log = self._lake.commit_log
-        heads = [branch.head for branch in self._lake.branches() if branch.head is not None]
         return [
-            {name: head.sequence - back for back, name in enumerate(log.ancestor_ids(head))}
-            for head in heads
+            {name: root.sequence - back for back, name in enumerate(log.ancestor_ids(root))}
+            for root in log.roots(deleted_after)
         ]
+
+    def settings_named(self, deleted_after: str = "") -> set[str]:
+        """Hashes of the settings that commits name which a branch or tag sees."""
+        log = self._lake.commit_log
+        roots = log.roots(deleted_after)
+        return {each.settings_sha256 for root in roots for each in log.ancestors(root)}
 
     def give_up(self, older_than: timedelta, run_id: str) -> str:
         """Shut every branch for writers that began longer ago; returns the first id that may come.
