@@ -42,6 +42,14 @@ def read_states(lake: Lake, keys: Collection[str]) -> dict[str, str]:
     return dict(zip(rows["datum_key"].to_pylist(), rows["state"].to_pylist(), strict=True))
 
 
+def sampled_before(lake: Lake, hashes: Collection[str]) -> set[str]:
+    """Those of these contents whose frames were sampled before, in whatever way."""
+    rows = lake.read(
+        TABLES["datums"], columns=["input_sha256", "stage"], where=("input_sha256", set(hashes))
+    ).to_pylist()
+    return {row["input_sha256"] for row in rows if row["stage"] == "sample"}
+
+
 def datum_row(
     *,
     key: str,

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.core.records import MediaRef
 from pipeline_project.core.video.sampling import expected_frames
@@ -13,7 +12,7 @@ from pipeline_project.worker.checkpoints import Checkpoints
 from pipeline_project.worker.frames import FrameProgress, FrameStages, FrameTask
 from pipeline_project.worker.identify import Identified, KnownMedia
 from pipeline_project.worker.known import MediaList
-from pipeline_project.worker.ledger import Rows, file_row, read_states
+from pipeline_project.worker.ledger import Rows, file_row, read_states, sampled_before
 from pipeline_project.worker.older import older_keys
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.reclassify import FILES_PER_READ, reclassify
@@ -152,7 +151,7 @@ class FrameLook:
                 for task in group:
                     yield from work.run(task)
 
-        known = _looked_at_before(self.parts.lake, tasks)
+        known = sampled_before(self.parts.lake, {task.media.sha256 for task in tasks})
         total = _expected([task.media for task in tasks], self.stages)
         progress = self.parts.progress
         for batch in self.parts.engine.flat_map(do, _groups(tasks)):
@@ -194,16 +193,6 @@ class FrameLook:
             f"about {expected} frames" if expected is not None else "an unknown number of frames"
         )
         say(f"Looking at {about} from {len(tasks)} new files; {known} files are known already.")
-
-
-def _looked_at_before(lake: Lake, tasks: list[FrameTask]) -> set[str]:
-    """Those of these files whose frames were sampled before, in whatever way."""
-    rows = lake.read(
-        TABLES["datums"],
-        columns=["input_sha256", "stage"],
-        where=("input_sha256", {task.media.sha256 for task in tasks}),
-    ).to_pylist()
-    return {row["input_sha256"] for row in rows if row["stage"] == "sample"}
 
 
 def _groups(tasks: list[FrameTask]) -> list[list[FrameTask]]:

@@ -20,9 +20,16 @@ from pipeline_project.errors import StoreConflict, TransientError
 from pipeline_project.worker.candidates import Candidates, gather
 from pipeline_project.worker.checkpoints import Checkpoints
 from pipeline_project.worker.datapool import EarlierSelection, earlier_selections
-from pipeline_project.worker.frames import FrameStages, FrameTask, embeddings_of
-from pipeline_project.worker.identify import Identified, KnownMedia, identify
-from pipeline_project.worker.ledger import Rows, read_states
+from pipeline_project.worker.frames import FrameProgress, FrameStages, FrameTask, embeddings_of
+from pipeline_project.worker.identify import Identified, KnownMedia
+from pipeline_project.worker.ledger import Rows, read_states, sampled_before
+from pipeline_project.worker.noting import (
+    find_contents,
+    note_counts,
+    note_files,
+    open_checkpoints,
+    states_by_stage,
+)
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.picked_frames import PickedReader, PickedStages
 from pipeline_project.worker.rejects import rejects_of_run
@@ -35,6 +42,7 @@ from pipeline_project.worker.request import (
 )
 from pipeline_project.worker.service_picks import PickedFrame, ServicePicks, refused, resolve
 from pipeline_project.worker.stages import FRAME_STAGES, VERSIONS, FrameKeys, Stages
+from pipeline_project.worker.states import StateBook, open_book
 from pipeline_project.worker.turns import Turns
 from pipeline_project.worker.write_stage import FramesInStore, WriteStage
 from pipeline_project.worker.writing import file_name
@@ -70,24 +78,15 @@ def record(
         PipelineError: the lake or store broke; what was committed before stays.
     """
     started = time.perf_counter()
-    checkpoints = Checkpoints(
-        parts.lake, run_id=request.run_id, interval_s=request.config.limits.checkpoint_s
-    )
+    checkpoints = open_checkpoints(request, parts)
+    book = open_book(parts.lake, request.run_id)
     try:
-        found = identify(
-            refs,
-            lake=parts.lake,
-            fetch=parts.fetch,
-            reader=parts.reader,
-            engine=parts.engine,
-            progress=parts.progress,
-            take=checkpoints.take,
-            run_id=request.run_id,
-            rehash=request.config.rehash,
-        )
+        found = find_contents(request, refs, parts, checkpoints)
+        note_files(book, found, request, parts, checkpoints)
         checkpoints.take(refused(picks, found.media, request.run_id))
         resolved = resolve(picks, found.media, parts)
-        keys, facts, failed = _look(request, found.media, resolved.frames, parts, checkpoints)
+        keys, facts, failed = _look(request, found.media, resolved.frames, parts, checkpoints, book)
+        note_counts(book, found, facts, checkpoints)
     finally:  # also when interrupted: finished files are kept
         checkpoints.commit("picked frames looked at")
     picked_media = [each for each in found.media if each.sha256 in keys]
@@ -122,6 +121,7 @@ def record(
         reused=recorded.reused,
         output_prefix=output_prefix(recorded.selection_id),
         counts=counts,
+        states=states_by_stage(book, found, facts),
         stages=[probe, *facts.values()],
         warnings=[*picks.messages, *resolved.warnings, *recorded.written.warnings],
         duration_s=time.perf_counter() - started,
@@ -134,6 +134,7 @@ def _look(
     frames: list[PickedFrame],
     parts: Parts,
     checkpoints: Checkpoints,
+    book: StateBook,
 ) -> tuple[dict[str, FrameKeys], dict[str, StageFacts], set[str]]:
     """Run the frame stages on the picked frames of each file, where they are not done yet."""
     wanted: dict[str, list[int]] = {}
@@ -142,6 +143,7 @@ def _look(
     facts = {stage: StageFacts(name=stage, version=VERSIONS[stage]) for stage in FRAME_STAGES}
     keys: dict[str, FrameKeys] = {}
     failed: set[str] = set()
+    known = sampled_before(parts.lake, wanted.keys())
     for each in media:
         if each.sha256 not in wanted:
             continue
@@ -167,12 +169,21 @@ def _look(
             if batch.failed:
                 failed.add(each.sha256)
             if batch.finished:
+                checkpoints.take(_states(book, batch, known=each.sha256 in known))
                 for stage in missing:
                     facts[stage].done += not batch.failed
                     facts[stage].failed += batch.failed
                     facts[stage].duration_s += batch.seconds.get(stage, 0.0)
         parts.progress.update("frames", len(keys), len(wanted), "files", each.ref.name)
     return keys, facts, failed
+
+
+def _states(book: StateBook, batch: FrameProgress, *, known: bool) -> Rows:
+    """What became of a file whose picked frames were looked at."""
+    task = batch.task
+    keys = {stage: getattr(task.keys, stage) for stage in FRAME_STAGES if stage in task.missing}
+    failure = None if batch.error is None else (task.first_missing, batch.error)
+    return book.looked(task.media.ref, task.media.sha256, keys, known=known, failure=failure)
 
 
 def _stages(

@@ -9,14 +9,19 @@ import pyarrow.compute as pc
 from pipeline_project.core.records import MediaRef
 from pipeline_project.core.selection.config import parse_selection_config
 from pipeline_project.worker.beside import Beside
-from pipeline_project.worker.checkpoints import Checkpoints
-from pipeline_project.worker.identify import Identified, identify
+from pipeline_project.worker.identify import Identified
 from pipeline_project.worker.inputs import check_supported
 from pipeline_project.worker.ledger import Row
 from pipeline_project.worker.looking import FrameLook, FramesDone
+from pipeline_project.worker.noting import (
+    find_contents,
+    note_counts,
+    note_files,
+    open_checkpoints,
+    states_by_stage,
+)
 from pipeline_project.worker.parts import Parts
 from pipeline_project.worker.rejects import rejects_of_run
-from pipeline_project.worker.removed import find_removed, moved_back
 from pipeline_project.worker.request import (
     StageFacts,
     WorkerRequest,
@@ -25,8 +30,8 @@ from pipeline_project.worker.request import (
     rejects_key,
 )
 from pipeline_project.worker.select_stage import SelectionFacts, SelectionStage
-from pipeline_project.worker.stages import FILE, SET_STAGES, VERSIONS, Stages
-from pipeline_project.worker.states import SKIP, StateBook, open_book
+from pipeline_project.worker.stages import SET_STAGES, VERSIONS, Stages
+from pipeline_project.worker.states import open_book
 
 
 def run(request: WorkerRequest, refs: Iterable[MediaRef], parts: Parts) -> WorkerResult:
@@ -45,21 +50,13 @@ def run(request: WorkerRequest, refs: Iterable[MediaRef], parts: Parts) -> Worke
     length = config.constraints.selected_sequence_length
     check_supported(parse_selection_config(config.selection), length)
     stages = Stages(config, parts.classifier.sha256, parts.embedder.space)
-    checkpoints = Checkpoints(
-        parts.lake,
-        run_id=request.run_id,
-        interval_s=config.limits.checkpoint_s,
-        settings=config.model_dump_json().encode(),
-    )
+    checkpoints = open_checkpoints(request, parts)
     book = open_book(parts.lake, request.run_id)
     try:
-        found = _identify(request, refs, parts, checkpoints, stages)
+        found = find_contents(request, refs, parts, checkpoints, stages)
         probed = time.perf_counter() - started
         Beside(parts, config).check(found.media)
-        removal = find_removed(parts.lake, found, config, request.run_id)
-        checkpoints.take(removal.rows)
-        checkpoints.take(book.identified(found, moved_back(found)))
-        checkpoints.take(book.removed(removal.files))
+        note_files(book, found, request, parts, checkpoints)
         look = FrameLook(
             stages,
             parts,
@@ -70,11 +67,7 @@ def run(request: WorkerRequest, refs: Iterable[MediaRef], parts: Parts) -> Worke
             keep_old=config.keep_old,
         )
         looked = look.run(found)
-        book.known_failures += found.failed - sum(
-            visit.error is not None for visit in found.visits.values()
-        )
-        skipped = {stage: facts.skipped for stage, facts in looked.facts.items()}
-        checkpoints.take(book.finished(found, skipped))
+        note_counts(book, found, looked.facts, checkpoints)
     finally:  # also when interrupted: finished files are kept
         checkpoints.commit("frames looked at")
     keys = looked.keys
@@ -97,42 +90,11 @@ def run(request: WorkerRequest, refs: Iterable[MediaRef], parts: Parts) -> Worke
         reused=selection.reused,
         output_prefix=output_prefix(selection.selection_id),
         counts=_counts(request, found, looked, selection, rejects),
-        states={FILE: book.counts(found.listed), **_stage_states(book, looked)},
+        states=states_by_stage(book, found, looked.facts),
         stages=[probe, *looked.facts.values(), *_set_facts(selection)],
         warnings=selection.warnings,
         duration_s=time.perf_counter() - started,
     )
-
-
-def _identify(
-    request: WorkerRequest,
-    refs: Iterable[MediaRef],
-    parts: Parts,
-    checkpoints: Checkpoints,
-    stages: Stages,
-) -> Identified:
-    return identify(
-        refs,
-        lake=parts.lake,
-        fetch=parts.fetch,
-        reader=parts.reader,
-        engine=parts.engine,
-        progress=parts.progress,
-        take=checkpoints.take,
-        run_id=request.run_id,
-        rehash=request.config.rehash,
-        stages=stages,
-        retry_failed=request.config.retry_failed,
-        keep_old=request.config.keep_old,
-    )
-
-
-def _stage_states(book: StateBook, looked: FramesDone) -> dict[str, dict[str, int]]:
-    """What became of the data of each frame stage."""
-    return {
-        stage: {**book.stages.get(stage, {}), SKIP: facts.skipped}
-        for stage, facts in looked.facts.items()
-    }
 
 
 def _counts(

@@ -15,6 +15,9 @@ from pipeline_project.adapters.media.reader import LocalMediaReader
 from pipeline_project.core.config import SamplingConfig
 from pipeline_project.worker.__main__ import work
 from pipeline_project.worker.request import picks_key, rejects_key, request_key
+from pipeline_project.worker.stages import FRAME_STAGES
+from pipeline_project.worker.states import states_of_run
+from pipeline_project_tests import media_files
 from pipeline_project_tests.worker.footage import photograph, still
 from pipeline_project_tests.worker.house import House, Notes
 
@@ -201,3 +204,35 @@ def test_what_the_service_found_corrupt_stands_among_the_rejects(house):
     assert "frame 7: uniform rows" in rows["a.mp4"]["message"] and rows["a.mp4"]["damaged"]
     assert {row["stage"] for row in rows.values()} == {"lightly"}
     assert (result.counts["rejected"], result.counts["damaged"]) == (1, 1)
+
+
+def test_states_removals_and_settings_are_noted_as_in_a_run_of_our_own(house):
+    for scene in range(4):
+        still(house.media / f"{scene}.png", scene)
+    first = record(house, ["0.png", "1.png"], kind="Images")
+    assert states_of_run(house.lake, first.run_id) == {
+        "file": {"new": 4}, **dict.fromkeys(FRAME_STAGES, {"new": 2}),
+    }  # fmt: skip
+    assert first.states["file"]["new"] == 4 and first.states["sample"] == {"new": 2, "skip": 0}
+    gone, replaced = house.sha256("3.png"), house.sha256("2.png")
+    (house.media / "3.png").unlink()
+    still(house.media / "2.png", 5)
+    again = record(house, ["0.png", "2.png"], kind="Images", run="lightly-2")
+    assert states_of_run(house.lake, again.run_id) == {
+        "file": {"removed": 1, "changed": 1, "skip": 2},
+        **dict.fromkeys(FRAME_STAGES, {"new": 1, "skip": 1}),
+    }
+    assert {row["sha256"] for row in house.rows("removals")} == {gone, replaced}
+    for commit in house.lake.log():
+        assert json.loads(house.lake.settings(commit))["dataset"] == house.config().dataset
+
+
+def test_a_file_that_cannot_be_used_is_a_state_and_recovers_when_it_is_picked_whole(house):
+    still(house.media / "a.png", 0)
+    media_files.html(house.media / "b.png")
+    failed = record(house, ["a.png"], kind="Images")
+    assert states_of_run(house.lake, failed.run_id)["file"] == {"new": 1, "failed": 1}
+    still(house.media / "b.png", 1)
+    again = record(house, ["b.png"], kind="Images", run="lightly-2")
+    assert states_of_run(house.lake, again.run_id)["file"] == {"recovered": 1, "skip": 1}
+    assert again.states["file"]["recovered"] == again.states["sample"]["recovered"] == 1
