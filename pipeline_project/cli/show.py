@@ -30,13 +30,18 @@ def show(
 ) -> None:
     """Show a commit: parent, run, code, settings, rows added, and how many rows it sees.
 
+    Also what became of files and of their stages in its run: new, changed, removed, failed,
+    recovered, skip.
+
     With --table and --out, write that table's rows as they were at that commit.
 
     Examples:
       pipeline show
       pipeline show v1 --table frames --out frames.parquet
     """
+    from pipeline_project.cli.log import words_of
     from pipeline_project.versions.history import commit_at, facts, rows_at, table_named
+    from pipeline_project.worker.states import states_of_run
 
     if (table is None) != (out is None):
         raise ConfigError("Showing a table: give both --table NAME and --out FILE, or neither.")
@@ -55,9 +60,11 @@ def show(
             print_json({**at, "rows": rows.num_rows, "path": str(out.absolute())})
         return
     facts_of_it = {**facts(commit), "rows": rows_at(lake, commit)}
+    states = states_of_run(lake, commit.run_id, commit.commit_id)
     settings = lake.settings(commit)
     if as_json:
-        print_json({**facts_of_it, "settings": json.loads(settings) if settings else None})
+        told = json.loads(settings) if settings else None
+        print_json({**facts_of_it, "states": states, "settings": told})
         return
     for name, value in facts_of_it.items():
         words = (
@@ -66,6 +73,8 @@ def show(
             else value
         )
         write_line(printable(f"{name:15} {words if words not in (None, '') else '-'}", keep=""))
+    for stage, counts in states.items():
+        write_line(printable(f"{'states':15} {stage}: {words_of(counts)}", keep=""))
 
 
 def _write(rows: "pa.Table", out: Path) -> None:

@@ -16,7 +16,7 @@ what is new, not from what is known. A run in which nothing happened writes noth
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -214,12 +214,27 @@ def states_of_run(lake: Lake, run_id: str, rev: str | None = None) -> dict[str, 
 
     A file that was new and then failed counts as failed.
     """
+    return states_of_runs(lake, {run_id}, rev).get(run_id, {})
+
+
+def states_of_runs(
+    lake: Lake, run_ids: Collection[str], rev: str | None = None
+) -> dict[str, dict[str, dict[str, int]]]:
+    """What runs did, as `states_of_run` tells it, by run; without those that have no rows."""
     table = TABLES["states"]
-    columns = ["stage", "uri", "state", "files"]
-    rows = lake.read(table, columns=columns, where=("run_id", {run_id}), rev=rev).to_pylist()
-    failed = {(row["stage"], row["uri"]) for row in rows if row["state"] == FAILED and row["uri"]}
-    found: dict[str, Counter[str]] = {}
+    columns = ["run_id", "stage", "uri", "state", "files"]
+    rows = lake.read(table, columns=columns, where=("run_id", run_ids), rev=rev).to_pylist()
+    failed = {
+        (row["run_id"], row["stage"], row["uri"])
+        for row in rows
+        if row["state"] == FAILED and row["uri"]
+    }
+    found: dict[str, dict[str, Counter[str]]] = {}
     for row in rows:
-        if row["state"] == FAILED or (row["stage"], row["uri"]) not in failed:
-            found.setdefault(row["stage"], Counter())[row["state"]] += row["files"]
-    return {stage: dict(counts) for stage, counts in found.items()}
+        if row["state"] == FAILED or (row["run_id"], row["stage"], row["uri"]) not in failed:
+            stages = found.setdefault(row["run_id"], {})
+            stages.setdefault(row["stage"], Counter())[row["state"]] += row["files"]
+    return {
+        run: {stage: dict(counts) for stage, counts in stages.items()}
+        for run, stages in found.items()
+    }

@@ -105,6 +105,31 @@ def test_a_branch_sees_what_it_was_started_from_and_its_own(pipeline, template, 
     assert taken.code == 2 and "exists already" in taken.err
 
 
+def test_branches_and_tags_are_deleted_and_it_is_told_what_nothing_sees_any_more(pipeline, home):
+    assert pipeline("branch", "try", "before", "--home", home).code == 0
+    answer = pipeline("branch", "--delete", "try", "--json", "--home", home)
+    assert answer.rows == [{"name": "try", "deleted": True, "commits_unseen": 0}]
+    assert "still seen" in answer.err
+    assert [row["name"] for row in pipeline("branch", "--json", "--home", home).rows] == ["main"]
+    assert pipeline("branch", "--delete", "main", "--home", home).code == 2
+    assert pipeline("branch", "--delete", "--home", home).code == 2
+    assert pipeline("tag", "--delete", "before", "--home", home).code == 0
+    assert pipeline("tag", "--json", "--home", home).rows == []
+
+
+def test_log_and_show_count_what_became_of_files_in_the_run(pipeline, home):
+    newest, *_, first = pipeline("log", "--json", "--home", home).rows
+    assert newest["states"]["file"] == {"changed": 1, "new": 1, "skip": 1}
+    assert first["states"]["file"] == {"new": 2} and first["states"]["embed"] == {"new": 2}
+    lines = pipeline("log", "--home", home).out.splitlines()
+    assert [line for line in lines if "(files: 1 new, 1 changed, 1 skip)" in line] == lines[:1]
+    assert sum("(files: 2 new)" in line for line in lines) == 1
+    [shown] = pipeline("show", "--json", "--home", home).rows
+    assert shown["states"] == newest["states"]
+    told = pipeline("show", "before", "--home", home).out
+    assert "file: 2 new\n" in told and "embed: 2 new\n" in told
+
+
 def test_a_tag_stays_where_it_is(pipeline, home):
     assert pipeline("tag", "now", "--home", home).code == 0
     names = [row["name"] for row in pipeline("tag", "--json", "--home", home).rows]
