@@ -62,6 +62,9 @@ def assemble(
     on_map = _map_sample(rows.candidates)
     shown = {str(row["frame_id"]) for row in [*rows.picks, *exclusions, *on_map]}
     shown |= {name for group in shown_groups for name in group[1][: MAX_GROUP_MEMBERS + 1]}
+    histograms = _histograms(rows, config)
+    # What is shown is few of what was looked at; of the others nothing is made.
+    rows = rows.narrowed([*shown, *(name for group in shown_groups for name in group[1])])
     known = {name for name in shown if name in rows.frames}
     thumbnails = read_thumbnails(lake, known)
     counts = {**dict(rows.header["counts"]), **result.counts}  # type: ignore[call-overload]  # JSON object
@@ -92,7 +95,7 @@ def assemble(
         rejects_total=len(rejects),
         stages=[StageRow(**stage.model_dump()) for stage in result.stages],
         embedding_map=_map(rows, on_map, thumbnails),
-        histograms=_histograms(rows, config),
+        histograms=histograms,
         warnings=result.warnings,
         versions=_versions(str(rows.header["space"]), config),
         settings_yaml=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),

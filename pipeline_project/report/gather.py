@@ -21,6 +21,7 @@ from pipeline_project.errors import LakeError
 from pipeline_project.report.data import FrameCard
 
 PROBABILITIES = ("p_sharp", "p_blur", "p_moire")
+_OF_FRAMES = ("frame_id", "media_sha256", "timestamp_s", "width_px", "height_px")
 
 
 class FrameRows(Mapping[str, dict[str, Any]]):
@@ -68,6 +69,36 @@ class Source:
     attribution: dict[str, str]
 
 
+class Sources(Mapping[str, Source]):
+    """Sources by the hash of the file, kept as columns."""
+
+    def __init__(self, table: pa.Table) -> None:
+        """Take `sha256`, each once, `name`, `uri` and `attribution`."""
+        self._table = table.combine_chunks()
+
+    def __getitem__(self, sha256: str) -> Source:
+        """One file's source."""
+        return self.part([sha256])[sha256]
+
+    def __iter__(self) -> Iterator[str]:
+        """The files' hashes."""
+        return iter(self._table["sha256"].to_pylist())
+
+    def __len__(self) -> int:
+        """How many files."""
+        return int(self._table.num_rows)
+
+    def part(self, files: Sequence[str]) -> dict[str, Source]:
+        """The sources of these files, where there are any."""
+        wanted = pa.array(list(files), pa.string())
+        places = pc.index_in(wanted, value_set=self._table["sha256"]).drop_null()
+        rows = self._table.take(places).to_pylist()
+        return {
+            row["sha256"]: Source(row["name"], row["uri"], json.loads(row["attribution"]))
+            for row in rows
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class SelectionRows:
     """Everything the lake holds of one selection, as rows (dictionaries).
@@ -84,7 +115,7 @@ class SelectionRows:
     frames: Mapping[str, dict[str, Any]]
     scores: Mapping[str, dict[str, Any]]
     labels: Mapping[str, dict[str, Any]]
-    sources: dict[str, Source]
+    sources: Mapping[str, Source]
 
     def with_files(self, there: Collection[str]) -> "SelectionRows":
         """Leave out the picks whose file is not among `there`; they were candidates only."""
@@ -106,14 +137,19 @@ class SelectionRows:
         """This, of some candidates at a time, with all that is known of them at hand."""
         for start in range(0, candidates.num_rows, size):
             rows = candidates.slice(start, size)
-            names = rows["frame_id"].to_pylist()
-            yield replace(
-                self,
-                candidates=rows,
-                frames=_part(self.frames, names),
-                scores=_part(self.scores, names),
-                labels=_part(self.labels, names),
-            )
+            yield replace(self.narrowed(rows["frame_id"].to_pylist()), candidates=rows)
+
+    def narrowed(self, frame_ids: Iterable[str]) -> "SelectionRows":
+        """This, with what is known of these frames at hand and of no others."""
+        names = list(dict.fromkeys(frame_ids))
+        files = list(dict.fromkeys(name.partition(":")[0] for name in names))
+        return replace(
+            self,
+            frames=_part(self.frames, names),
+            scores=_part(self.scores, names),
+            labels=_part(self.labels, names),
+            sources=self.sources.part(files) if isinstance(self.sources, Sources) else self.sources,
+        )
 
     def source(self, frame_id: str) -> Source:
         """Where a frame's file is from."""
@@ -153,7 +189,9 @@ class SelectionRows:
         return None if frame["kind"] == "image" else _float(frame["timestamp_s"])
 
 
-def read_selection(lake: Lake, selection_id: str, listed: Sequence[str] = ()) -> SelectionRows:
+def read_selection(
+    lake: Lake, selection_id: str, listed: Sequence[str] | pa.ChunkedArray = ()
+) -> SelectionRows:
     """Read one selection as it was made, whatever later runs added about the same frames.
 
     Args:
@@ -178,18 +216,21 @@ def read_selection(lake: Lake, selection_id: str, listed: Sequence[str] = ()) ->
     names = set(candidates["frame_id"].to_pylist())
     files = set(pc.unique(candidates["media_sha256"]).to_pylist())
     media = lake.read(TABLES["media"], columns=["sha256", "kind"], where=("sha256", files))
-    frames = _by_frame(lake, TABLES["frames"], names, rev)
+    frames = _by_frame(lake, TABLES["frames"], names, rev, _OF_FRAMES)
     kinds = media["kind"].take(pc.index_in(frames["media_sha256"], value_set=media["sha256"]))
+    frames = frames.drop_columns(["media_sha256"])
+    scores = _by_frame(lake, TABLES["scores"], names, rev, ("frame_id", *MEASURES))
+    labels = _by_frame(lake, TABLES["labels"], names, rev, ("frame_id", "label", *PROBABILITIES))
     picks = lake.read(TABLES["selections"], where=of_it).to_pylist()
     return SelectionRows(
         header={**headers[0], "counts": json.loads(headers[0]["counts"])},
         picks=sorted(picks, key=lambda row: row["rank"]),
-        candidates=candidates,
+        candidates=candidates.select(["frame_id", "outcome", "map_x", "map_y"]),
         exclusions=lake.read(TABLES["exclusions"], where=of_it).to_pylist(),
         duplicates=lake.read(TABLES["duplicates"], where=of_it).to_pylist(),
         frames=FrameRows(frames.append_column("kind", pc.fill_null(kinds, ""))),
-        scores=FrameRows(_by_frame(lake, TABLES["scores"], names, rev)),
-        labels=FrameRows(_by_frame(lake, TABLES["labels"], names, rev)),
+        scores=FrameRows(scores),
+        labels=FrameRows(labels),
         sources=_sources(lake, files, listed),
     )
 
@@ -204,9 +245,11 @@ def read_thumbnails(lake: Lake, frame_ids: Iterable[str]) -> dict[str, bytes]:
     return {name: found[name] for name in names if name in found}
 
 
-def _by_frame(lake: Lake, table: Table, names: set[str], rev: str) -> pa.Table:
+def _by_frame(
+    lake: Lake, table: Table, names: set[str], rev: str, columns: Sequence[str]
+) -> pa.Table:
     """A frame's last row: tables of results have one for each code that looked at it."""
-    rows: pa.Table = lake.read(table, where=("frame_id", names), rev=rev)
+    rows: pa.Table = lake.read(table, columns=columns, where=("frame_id", names), rev=rev)
     codes = rows["frame_id"].combine_chunks().dictionary_encode().indices
     backwards = codes.to_numpy(zero_copy_only=False)[::-1]
     _, last = np.unique(backwards, return_index=True)
@@ -221,14 +264,15 @@ def _part(rows: Mapping[str, dict[str, Any]], names: Sequence[str]) -> dict[str,
     return {name: rows[name] for name in names if name in rows}
 
 
-def _sources(lake: Lake, files: set[str], listed: Sequence[str]) -> dict[str, Source]:
-    place = {uri: number for number, uri in enumerate(listed)}
-    rows = lake.read(TABLES["media_sources"], where=("sha256", files)).to_pylist()
-    sources: dict[str, Source] = {}
-    for row in sorted(rows, key=lambda row: place.get(row["uri"], len(place))):
-        found = Source(row["name"], row["uri"], json.loads(row["attribution"]))
-        sources.setdefault(row["sha256"], found)
-    return sources
+def _sources(lake: Lake, files: set[str], listed: Sequence[str] | pa.ChunkedArray) -> Sources:
+    columns = ["sha256", "name", "uri", "attribution"]
+    rows = lake.read(TABLES["media_sources"], columns=columns, where=("sha256", files))
+    listing = listed if isinstance(listed, pa.ChunkedArray) else pa.array(listed, pa.string())
+    place = pc.fill_null(pc.index_in(rows["uri"], value_set=listing), len(listing))
+    rows = rows.take(pa.array(np.argsort(place.to_numpy(), kind="stable")))
+    codes = rows["sha256"].combine_chunks().dictionary_encode().indices
+    _, first = np.unique(codes.to_numpy(zero_copy_only=False), return_index=True)
+    return Sources(rows.take(pa.array(first, pa.int64())))
 
 
 def _float(value: object) -> float:

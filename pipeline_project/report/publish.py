@@ -14,7 +14,7 @@ from pipeline_project.errors import PermanentError
 from pipeline_project.report.assemble import assemble
 from pipeline_project.report.gather import SelectionRows, read_selection, read_thumbnails
 from pipeline_project.report.render import render_report
-from pipeline_project.report.tables import as_csv, candidates_table, selection_table
+from pipeline_project.report.tables import as_csv, candidates_table, selection_table, write_csv
 from pipeline_project.worker.listing import Listing
 from pipeline_project.worker.request import (
     WorkerRequest,
@@ -27,6 +27,7 @@ from pipeline_project.worker.review import read_review
 
 REPORT = "report.html"
 SELECTION = "selection.json"
+CANDIDATES = "candidates.csv"
 _PREVIEWS = 12
 
 
@@ -73,7 +74,7 @@ def publish(
         PermanentError: the folder cannot be written; the selection itself is safe in the lake.
         LakeError: the lake holds no such selection.
     """
-    listed = Listing(store.get(listing_key(result.run_id))).table["uri"].to_pylist()
+    listed = Listing(store.get(listing_key(result.run_id))).table["uri"]
     rows = read_selection(lake, result.selection_id, listed)
     prefix = f"{result.output_prefix}/frames/"
     there = {item.key.removeprefix(prefix) for item in store.list(prefix.rstrip("/"))}
@@ -103,6 +104,9 @@ def publish(
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder.parent) as temporary:
             partial = Path(temporary) / folder.name
             (partial / "frames").mkdir(parents=True)
+            _write_candidates(partial / CANDIDATES, rows, lake)
+            store.delete(f"{result.output_prefix}/{CANDIDATES}")  # else one of its size stays
+            store.put_file(f"{result.output_prefix}/{CANDIDATES}", partial / CANDIDATES)
             for name in new:
                 store.download(f"{result.output_prefix}/frames/{name}", partial / "frames" / name)
             for name, content in documents.items():
@@ -195,13 +199,19 @@ def _documents(
     rejected = [{k: v for k, v in row.items() if k != "datum_key"} for row in rejects]
     return {
         "selection.csv": as_csv(table),
-        "candidates.csv": as_csv(candidates_table(rows, decisions)),
         SELECTION: _json({**about, "rejects": rejected, "picks": table}),
         REPORT: render_report(data).encode(),
         "pipeline.yaml": yaml.safe_dump(
             config.model_dump(mode="json"), sort_keys=False, allow_unicode=True
         ).encode(),
     }
+
+
+def _write_candidates(path: Path, rows: SelectionRows, lake: Lake) -> None:
+    """Write the table of all frames that were looked at, which are very many."""
+    decisions = read_review(lake, str(rows.header["dataset"])).decisions
+    with path.open("wb") as file:
+        write_csv(candidates_table(rows, decisions), file)
 
 
 def _json(content: object) -> bytes:

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,7 @@ _HEAD = ("rank", "file", "source", "timestamp_s", "decision")
 
 def selection_table(rows: SelectionRows, decisions: Mapping[str, str]) -> Table:
     """One line per pick, in order of rank; `decision` is what people said of it so far."""
+    rows = rows.narrowed(row["frame_id"] for row in rows.picks)
     return [
         {
             **_head(rows, pick, decisions),
@@ -43,7 +44,7 @@ def candidates_table(
     part at a time: there may be very many.
     """
     picks = {row["frame_id"]: row for row in rows.picks}
-    why = dict(_reasons(rows))
+    why = dict(_reasons(rows.narrowed(row["group_id"] for row in rows.duplicates)))
     table = rows.candidates
     picked = pa.array([row["frame_id"] for row in rows.picks], pa.string())
     first = pc.index_in(picked, value_set=table["frame_id"]).drop_null().to_numpy()
@@ -69,16 +70,21 @@ def candidates_table(
 def as_csv(table: Iterable[dict[str, object]]) -> bytes:
     """Write a table as CSV in UTF-8; an empty one keeps the headings that matter."""
     text = io.BytesIO()
+    write_csv(table, text)
+    return text.getvalue()
+
+
+def write_csv(table: Iterable[dict[str, object]], file: BinaryIO) -> None:
+    """Write a table as `as_csv` does, line by line: it may be far larger than memory."""
     lines = iter(table)
     first = next(lines, None)
     columns = [*_HEAD, "frame_id"] if first is None else list(first)
-    with io.TextIOWrapper(text, "utf-8", newline="", write_through=True) as out:
-        writer = csv.DictWriter(out, columns, lineterminator="\n")
-        writer.writeheader()
-        for row in () if first is None else chain([first], lines):
-            writer.writerow({name: _cell(value) for name, value in row.items()})
-        out.flush()
-        return text.getvalue()
+    out = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in () if first is None else chain([first], lines):
+        writer.writerow({name: _cell(value) for name, value in row.items()})
+    out.detach()  # else it closes the file
 
 
 def _head(

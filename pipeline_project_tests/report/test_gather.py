@@ -50,3 +50,13 @@ def test_a_file_is_named_as_this_listing_names_it(house, tmp_path):
     names = [ref.uri for ref in refs]
     rows = read_selection(house.lake, again.result.selection_id, names)
     assert {source.name for source in rows.sources.values()} == {"z.mp4", "y.png"}
+
+
+def test_what_is_known_of_some_frames_is_at_hand_without_the_others(house):
+    rows = read_selection(house.lake, house.first.result.selection_id)
+    one, *_ = sorted(rows.frames)
+    few = rows.narrowed([one, one, "unknown:0"])
+    assert list(few.frames) == list(few.scores) == list(few.labels) == [one]
+    assert few.sources == {one.partition(":")[0]: rows.source(one)}
+    assert few.card(one, {}) == rows.card(one, {})
+    assert len(few.candidates) == 3 and few.narrowed([]).frames == {}
