@@ -1,6 +1,6 @@
 """Which rows of a table a revision sees, each key once."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import lance
 import numpy as np
@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from pipeline_project.adapters.lake.schemas import Table
 
 _FILTER_VALUES = 500  # longer lists are matched here: a filter expression would be slower
+_JOINED_ROWS = 250_000
 _AGE = "age"  # of a row's commit: 0 for the newest that the revision sees
 _AT = "at"  # a row's position in the Lance dataset
 
@@ -70,9 +71,21 @@ def _read_many(
     column, values = where
     wanted = pa.array(list(values), pa.string())
     scan = dataset.to_batches(columns=_with_key(table, [column]), scan_in_order=True)
-    rows = _visible_rows(scan, visible, (column, wanted))
+    rows = _visible_rows(_joined(scan), visible, (column, wanted))
     meant = [] if rows is None else _last_of_each_key(rows, table)[_AT].to_pylist()
     return dataset.take(meant, columns=columns)
+
+
+def _joined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Larger batches of the same rows: comparing each with very many values costs the same."""
+    part: list[pa.RecordBatch] = []
+    for batch in batches:
+        part.append(batch)
+        if sum(each.num_rows for each in part) >= _JOINED_ROWS:
+            yield pa.concat_batches(part)
+            part = []
+    if part:
+        yield pa.concat_batches(part)
 
 
 def _visible_rows(
