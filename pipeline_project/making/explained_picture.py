@@ -16,7 +16,7 @@ from pipeline_project.making.photographs import photograph
 from pipeline_project.making.simulator.examples import examples
 
 TARGET = Path(__file__).parents[2] / "images" / "explain.png"
-_SEED, _WANTED = 1, ("moire", "medium")
+_SEED, _WANTED = 35, ("moire", "medium")
 
 
 def main() -> None:
