@@ -65,7 +65,7 @@ def main() -> None:
     )
     parser.add_argument("--known", type=int, default=100_000)
     parser.add_argument("--small", type=int, default=1_000, help="the other line of the plot")
-    parser.add_argument("--large", type=int, default=0, help="decided only, nothing is run")
+    parser.add_argument("--large", type=int, default=0, help="known files that are not there")
     parser.add_argument("--s3", type=int, default=0, help="keys to list on a SeaweedFS")
     parser.add_argument("--dvc", default="", help="a dvc to time beside us")
     parser.add_argument("--most-new", type=int, default=NEW[-1])
@@ -142,7 +142,14 @@ def large(known: int, home: Path) -> list[tuple[str, bool]]:
     line(f"write a lake of {known:,} known files", part("make_rows", str(home), known))
     decided = part("decide", str(home))
     line(f"decide: {known:,} known files + 1 new", decided)
+    done = part("run_worker", str(home))
+    line(f"the whole run: {known:,} known files + 1 new", done)
+    again = part("run_worker", str(home))
+    line(f"the whole run again: {known:,} known files, nothing new", again)
+    once = done["hashed"] == done["decoded"] == done["most_rows"] == 1
+    nothing = again["hashed"] == again["decoded"] == 0
     return [
+        (f"1 new beside {known:,}: looked at exactly once, and not again", once and nothing),
         (f"deciding {known:,} + 1 takes under 10 s", decided["wall_s"] < 10),
         (f"deciding {known:,} + 1 takes under 2 GB", decided["peak_mb"] < 2_000),
     ]
@@ -244,9 +251,7 @@ def list_folder(home: str) -> dict:
 def decide(home: str) -> dict:
     """All of `identify`, which reads only what is new, with the listing at hand as bytes."""
     folder = Path(home)
-    kept = folder / "listing.jsonl"
-    data = kept.read_bytes() if kept.is_file() else None
-    data = data or dump_listing(FolderSource(folder / "media").list())
+    data = _listing(folder)
     own, _ = stages_of(config())
     with Timed() as timed:
         found = identify(
@@ -267,7 +272,7 @@ def decide(home: str) -> dict:
 def run_worker(home: str) -> dict:
     """One run as the job starts it: from the listing in the store to the selection."""
     folder = Path(home)
-    listing = dump_listing(FolderSource(folder / "media").list())
+    listing = _listing(folder)
     with Timed() as timed:
         result = curate(folder, listing)
     lake = lake_of(folder)
@@ -284,6 +289,14 @@ def run_worker(home: str) -> dict:
         "most_rows": most,
         "about": f"{counts['hashed_files']:.0f} read, {counts['decoded_files']:.0f} decoded",
     }
+
+
+def _listing(folder: Path) -> bytes:
+    """The listing that is kept, of files that are not there, or else of the folder."""
+    kept = folder / "listing.jsonl"
+    if kept.is_file():
+        return kept.read_bytes()
+    return dump_listing(FolderSource(folder / "media").list())
 
 
 def _most_rows(lake: LanceLake, table: str, files: set[str]) -> int:

@@ -39,7 +39,7 @@ def sha256_of(ref: MediaRef) -> str:
 def make_known(
     lake: Lake, refs: Iterator[MediaRef], config: CurationConfig, *, frames: bool
 ) -> int:
-    """Write all rows of these files as finished; `frames`: also those of their frames.
+    """Write all rows of these files as finished; `frames`: also those of their frames' results.
 
     Returns:
         How many files.
@@ -52,7 +52,7 @@ def make_known(
         hashes = [sha256_of(ref) for ref in chunk]
         make = stages.key_maker("image")
         keys = [make(sha256) for sha256 in hashes]
-        for table, rows in _of_files(chunk, hashes, keys, stages):
+        for table, rows in chain(_of_files(chunk, hashes, keys, stages), _considered(hashes, keys)):
             writer.append(table, rows)
         if frames:
             for table, rows in chain(_of_frames(hashes, keys), _of_pixels(hashes, keys, space)):
@@ -131,6 +131,20 @@ def _of_files(
         )
 
 
+def _considered(hashes: list[str], keys: list[FrameKeys]) -> Iterator[tuple[Table, pa.Table]]:
+    yield _rows(
+        "candidates",
+        len(hashes),
+        selection_id=SELECTION,
+        frame_id=[f"{sha256}:0" for sha256 in hashes],
+        media_sha256=hashes,
+        sample_key=[key.sample for key in keys],
+        outcome="candidate",
+        map_x=0.0,
+        map_y=0.0,
+    )
+
+
 def _of_frames(hashes: list[str], keys: list[FrameKeys]) -> Iterator[tuple[Table, pa.Table]]:
     frames = [f"{sha256}:0" for sha256 in hashes]
     count = len(frames)
@@ -165,17 +179,6 @@ def _of_frames(hashes: list[str], keys: list[FrameKeys]) -> Iterator[tuple[Table
         p_sharp=1.0,
         p_blur=0.0,
         p_moire=0.0,
-    )
-    yield _rows(
-        "candidates",
-        count,
-        selection_id=SELECTION,
-        frame_id=frames,
-        media_sha256=hashes,
-        sample_key=[key.sample for key in keys],
-        outcome="candidate",
-        map_x=0.0,
-        map_y=0.0,
     )
 
 
