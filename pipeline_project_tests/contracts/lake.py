@@ -213,6 +213,23 @@ class LakeContract:
             with pytest.raises(ConfigError, match=name):
                 lake.start_branch(name)
 
+    def test_a_deleted_branch_is_gone_but_for_what_tags_and_branches_see_of_it(self, lake):
+        self.commit(lake, "a")
+        lake.start_branch("side")
+        for row in "bc":
+            writer = lake.begin(run_id="run", branch="side")
+            writer.append(THUMBS, [thumb(row)])
+            writer.commit("aside")
+        tagged = lake.tag("kept", "side~1")
+        assert lake.delete_branch("side") == 1
+        assert [branch.name for branch in lake.branches()] == ["main"]
+        with pytest.raises(LakeError, match="side"):
+            lake.resolve("side")
+        with pytest.raises(ConfigError, match="was deleted"):
+            lake.start_branch("side")
+        assert names(lake, "kept") == names(lake, tagged.commit_id) == ["a", "b"]
+        assert lake.delete_tag("kept") == 1 and lake.tags() == {}
+
     def test_a_commit_knows_its_settings_and_the_version_of_every_table(self, lake):
         writer = lake.begin(run_id="run", settings=b'{"n": 1}')
         writer.append(THUMBS, [thumb("a")])
