@@ -91,10 +91,11 @@ def curate(
     result, published = run_job(settings)
     _tell(result, published, as_json)
     if published.picked == 0:
-        raise PipelineError(_why_nothing(result, published))
+        raise PipelineError(why_nothing(result, published))
 
 
-def _why_nothing(result: "WorkerResult", published: "Published") -> str:
+def why_nothing(result: "WorkerResult", published: "Published") -> str:
+    """Say of a run without a pick what left all frames out, and what to do about it."""
     counts = result.counts
     page = shown(str(published.report))
     if counts["candidates"] == 0:
@@ -103,6 +104,12 @@ def _why_nothing(result: "WorkerResult", published: "Published") -> str:
         return (
             f"Nothing was picked: what is good among the {counts['candidates']:.0f} frames looks "
             f"like earlier picks of this dataset. {page} shows them; --no-datapool selects afresh."
+        )
+    beyond = counts.get("excluded_threshold", 0)
+    if beyond:
+        return (
+            f"Nothing was picked of {counts['candidates']:.0f} frames: {beyond:.0f} do not pass a "
+            f"THRESHOLD of the selection. {page} has their values; set `threshold` accordingly."
         )
     return (
         f"Nothing was picked of {counts['candidates']:.0f} frames: all were left out. {page} says "

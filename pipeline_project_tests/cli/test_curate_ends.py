@@ -4,9 +4,11 @@ import os
 import signal
 import subprocess
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from pipeline_project.cli.curate import why_nothing
 from pipeline_project_tests.commands import BIN, environment, run
 
 
@@ -97,3 +99,18 @@ def test_a_home_that_is_a_file_is_named(tmp_path):
     assert done.returncode in (1, 2)
     assert "Traceback" not in done.stderr
     assert ".pipeline" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"candidates": 0}, "no file gave a frame"),
+        ({"candidates": 9, "duplicates": 9, "pool": 2}, "looks like earlier picks"),
+        ({"candidates": 9, "excluded_threshold": 7}, "7 do not pass a THRESHOLD"),
+        ({"candidates": 9, "excluded_blur": 9}, "action: tag"),
+    ],
+)
+def test_where_nothing_was_picked_the_advice_is_for_what_left_it_out(counts, said):
+    zero = {"pool": 0, "duplicates": 0, "survivors": 0}
+    result, published = SimpleNamespace(counts=zero | counts), SimpleNamespace(report="r.html")
+    assert said in why_nothing(result, published)
