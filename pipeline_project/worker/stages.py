@@ -41,7 +41,7 @@ VERSIONS: Mapping[str, str] = MappingProxyType(
         "classify": CLASSIFIER_VERSION,
         "embed": "1",
         "deduplicate": "2",
-        "select": "2",
+        "select": "3",
         "write": "1",
     }
 )
