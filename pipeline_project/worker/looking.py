@@ -188,11 +188,19 @@ class FrameLook:
         if not tasks:
             say(f"All {known} files are known: nothing to decode, score or embed.")
             return
-        expected = _expected([task.media for task in tasks], self.stages)
+        looks = [task for task in tasks if task.missing != {"classify"}]
+        if len(looks) < len(tasks):
+            say(
+                f"Labelling the frames of {len(tasks) - len(looks)} known files anew, by their "
+                "measures: the classifier is another one. Nothing of them is decoded."
+            )
+        if not looks:
+            return
+        expected = _expected([task.media for task in looks], self.stages)
         about = (
             f"about {expected} frames" if expected is not None else "an unknown number of frames"
         )
-        say(f"Looking at {about} from {len(tasks)} new files; {known} files are known already.")
+        say(f"Looking at {about} from {len(looks)} new or changed files; {known} are known.")
 
 
 def _groups(tasks: list[FrameTask]) -> list[list[FrameTask]]:

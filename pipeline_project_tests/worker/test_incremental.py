@@ -178,6 +178,8 @@ def test_a_changed_classifier_labels_again_without_decoding(house):
     keys = {row["datum_key"] for row in house.rows("labels")}
     again = house.run(parts=other)
     assert again.counts["decoded_files"] == 0 and done(again) == {"classify": 3}
+    assert "frames of 3 known files anew" in again.said[0]
+    assert not any("Looking at" in line for line in again.said)
     new = [row for row in house.rows("labels") if row["datum_key"] not in keys]
     assert {row["frame_id"] for row in new} == set(before)
     assert {row["frame_id"]: row["label"] for row in new} != before
