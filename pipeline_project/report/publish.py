@@ -105,8 +105,9 @@ def publish(
             partial = Path(temporary) / folder.name
             (partial / "frames").mkdir(parents=True)
             _write_candidates(partial / CANDIDATES, rows, lake)
-            store.delete(f"{result.output_prefix}/{CANDIDATES}")  # else one of its size stays
-            store.put_file(f"{result.output_prefix}/{CANDIDATES}", partial / CANDIDATES)
+            candidates = (partial / CANDIDATES).read_bytes()  # put_file keeps one of its size
+            store.put(f"{result.output_prefix}/{CANDIDATES}", candidates)
+            del candidates
             for name in new:
                 store.download(f"{result.output_prefix}/frames/{name}", partial / "frames" / name)
             for name, content in documents.items():
