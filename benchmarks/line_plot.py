@@ -4,7 +4,7 @@ import html
 import math
 from collections.abc import Mapping, Sequence
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM, LEGEND = 760, 420, 70, 20, 50, 250
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM, LEGEND = 800, 420, 70, 20, 50, 290
 COLOURS = ("#0b6e99", "#0b6e99", "#c4552d", "#c4552d", "#7a7a7a", "#7a7a7a", "#3f8f4f", "#3f8f4f")
 
 
