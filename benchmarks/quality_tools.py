@@ -15,6 +15,7 @@ import resource
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -100,35 +101,47 @@ def imagededup(paths):
     return run
 
 
-def _ours(which):
-    def tool(paths):
+class Ours:
+    """Scores some images at a time; each process makes its own."""
+
+    def __init__(self, which):
         import cv2
 
         from pipeline_project.adapters.media.reader import LocalMediaReader
-        from pipeline_project.cli.pictures import in_order_by_chunks, read_for_measures
         from pipeline_project.core.config import QualityConfig
         from pipeline_project.core.quality.classifier import classifier
-        from pipeline_project.core.quality.registry import MEASURES, measure_picture
+        from pipeline_project.core.quality.registry import MEASURES
 
         cv2.setNumThreads(1)
-        judge, reader = classifier(QualityConfig().classifier), LocalMediaReader()
-        names = {
-            "default": sorted({feature.measure for feature in judge.features}),
+        self.judge, self._reader = classifier(QualityConfig().classifier), LocalMediaReader()
+        self.names = {
+            "default": sorted({feature.measure for feature in self.judge.features}),
             "gray": [name for name in MEASURES if not MEASURES[name].colour],
             "all": list(MEASURES),
         }[which]
-        colour = any(MEASURES[name].colour for name in names)
+        self._colour = any(MEASURES[name].colour for name in self.names)
 
-        def score(chunk):
-            pictures = (read_for_measures(reader, path, 3, colour=colour) for path in chunk)
-            return judge.classify_many([measure_picture(each, names) for each in pictures])
+    def __call__(self, paths):
+        from pipeline_project.cli.pictures import read_for_measures
+        from pipeline_project.core.quality.registry import measure_picture
+
+        pictures = (read_for_measures(self._reader, each, 3, colour=self._colour) for each in paths)
+        return self.judge.classify_many([measure_picture(each, self.names) for each in pictures])
+
+
+def _ours(which):
+    def tool(paths):
+        from pipeline_project.cli.processes import in_order_by_processes
+
+        own = Ours(which)
+        own([Path(path) for path in paths[:4]])
 
         def run(paths):
-            for _ in in_order_by_chunks(score, [Path(path) for path in paths], WORKERS, chunk=8):
+            every = [Path(path) for path in paths]
+            for _ in in_order_by_processes(partial(Ours, which), every, WORKERS, chunk=8):
                 pass
 
-        run(paths[:4])
-        run.note = f"{judge.name}: {', '.join(names)}" if which == "default" else ""
+        run.note = f"{own.judge.name}: {', '.join(own.names)}" if which == "default" else ""
         return run
 
     return tool

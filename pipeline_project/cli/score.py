@@ -3,8 +3,9 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,6 +24,8 @@ from pipeline_project.cli.pictures import in_order_by_chunks, list_pictures
 from pipeline_project.cli.scorer import Row, Scorer, named_measures
 from pipeline_project.errors import PipelineError
 
+# Fewer are done before another process has started.
+_FEW = 64
 _COLOURS = {"sharp": "green", "blur": "yellow", "moire": "magenta", "failed": "red"}
 
 
@@ -92,14 +95,23 @@ def score(
         explainer = Explainer(folder, listed, judge)
     threads = settings.limits.threads or os.cpu_count() or 1
     measurer = open_measurer(device or settings.quality.device)
-    scorer = Scorer(judge, wanted, settings.quality.min_side_px, measurer, explainer)
+    make = partial(Scorer, judge, wanted, settings.quality.min_side_px, measurer)
+    scorer = make(explainer)
+
+    def scored() -> Generator[Row, None, None]:
+        if explainer or measurer.gather_px or threads == 1 or len(listed) <= _FEW:
+            return in_order_by_chunks(scorer, listed, threads, chunk=scorer.chunk)
+        from pipeline_project.cli.processes import in_order_by_processes
+
+        return in_order_by_processes(make, listed, threads, chunk=scorer.chunk)
+
     show = print_json if as_json else _table(scorer.names)
     # Rows on the terminal are progress enough, and a bar would run into them.
     progress = None if sys.stdout.isatty() else TerminalProgress()
     seen: Counter[str] = Counter()
     with (
         progress or nullcontext(),
-        closing(in_order_by_chunks(scorer, listed, threads, chunk=scorer.chunk)) as rows,
+        closing(scored()) as rows,
     ):
         for done, row in enumerate(rows, start=1):
             seen[row["label"] or "failed"] += 1

@@ -1,9 +1,11 @@
 import itertools
+from functools import partial
 
 import pytest
 
 from pipeline_project.adapters.measuring.processor import ProcessorMeasurer
 from pipeline_project.cli.pictures import in_order_by_chunks
+from pipeline_project.cli.processes import in_order_by_processes
 from pipeline_project.cli.scorer import Scorer
 from pipeline_project.core.quality.classifier import classifier
 from pipeline_project.core.quality.registry import MEASURES
@@ -54,6 +56,11 @@ def check_same(rows, expected):
 @pytest.mark.parametrize("chunk", [1, 3, 8, 40])
 def test_scores_do_not_depend_on_threads_or_chunks(images, one_by_one, threads, chunk):
     check_same(rows_of(images, threads, chunk), one_by_one)
+
+
+def test_scores_do_not_depend_on_processes(images, one_by_one):
+    make = partial(Scorer, classifier("default"), MEASURES, 32, ProcessorMeasurer())
+    check_same(list(in_order_by_processes(make, images * 3, 2, chunk=2)), one_by_one * 3)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Self
 
-from pipeline_project.worker.collections.group import end_group, lead
+from pipeline_project.adapters.engine.process_group import end_group, lead
 from pipeline_project.worker.collections.held import Access, Bytes
 from pipeline_project.worker.collections.work import Outcome, StepCode, Task, work
 

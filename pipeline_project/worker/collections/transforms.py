@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline_project.adapters.engine.process_group import end_followers
 from pipeline_project.core.quality.classifier import Classifier
 from pipeline_project.errors import ConfigError, MediaCorrupt, MediaUnknown, PermanentError
 from pipeline_project.worker.collections.given import Files, Given
-from pipeline_project.worker.collections.group import end_followers
 
 MERGE_VERSION = "1"  # raise it when `merge` makes something else of the same inputs
 MEASURE_VERSION = "1"  # likewise; the measures have a version of their own
