@@ -2,7 +2,12 @@
 
 import os
 import platform
+import sys
 from importlib.metadata import version
+from pathlib import Path
+
+# Some start the servers of `pipeline_project_tests`, which is not installed.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 
 def machine(*packages: str) -> str:
