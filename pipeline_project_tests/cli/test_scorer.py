@@ -59,7 +59,7 @@ def test_scores_do_not_depend_on_threads_or_chunks(images, one_by_one, threads, 
 
 
 def test_scores_do_not_depend_on_processes(images, one_by_one):
-    make = partial(Scorer, classifier("default"), MEASURES, 32, ProcessorMeasurer())
+    make = partial(Scorer, classifier("default"), set(MEASURES), 32, ProcessorMeasurer())
     check_same(list(in_order_by_processes(make, images * 3, 2, chunk=2)), one_by_one * 3)
 
 
