@@ -5,9 +5,6 @@ between which threads wait for each other at Python's lock.
 """
 
 import multiprocessing
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipeline_project.adapters.engine.process_group import end_group, lead
+from pipeline_project.adapters.engine.process_group import end_group, follow_parent
 
 Result = TypeVar("Result")
 Job = Callable[[Sequence[Path]], Sequence[Result]]
@@ -95,19 +92,9 @@ def _result(
 
 
 def _begin(make: Callable[[], Job[Any]]) -> None:
-    """Prepare a process: it leaves interrupts to its parent, and ends when that is gone."""
     global _job
-    lead()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    follow_parent()
     _job = make()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        end_group(os.getpid())
 
 
 def _do(piece: Sequence[Path]) -> Sequence[Any]:

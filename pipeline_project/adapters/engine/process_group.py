@@ -1,8 +1,11 @@
 """Process groups: the programs that a step starts end with the process that started them."""
 
 import contextlib
+import multiprocessing
 import os
+import shutil
 import signal
+import threading
 
 _leads = False
 
@@ -12,6 +15,28 @@ def lead() -> None:
     global _leads
     os.setpgid(0, 0)
     _leads = True
+
+
+def follow_parent(scratch: str | None = None) -> None:
+    """Prepare a process of a pool: it leads a group, and ends with the one that started it.
+
+    Interrupts are left to that one.
+
+    Args:
+        scratch: folder that goes with it.
+    """
+    lead()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
+
+
+def _end_with_parent(scratch: str | None) -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+        end_group(os.getpid())
 
 
 def end_followers() -> None:

@@ -1,18 +1,15 @@
 """Processes that work on datums: several at once, and none of them outlives the run."""
 
 import multiprocessing
-import os
-import shutil
 import signal
 import tempfile
-import threading
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Self
 
-from pipeline_project.adapters.engine.process_group import end_group, lead
+from pipeline_project.adapters.engine.process_group import end_group, follow_parent
 from pipeline_project.worker.collections.held import Access, Bytes
 from pipeline_project.worker.collections.work import Outcome, StepCode, Task, work
 
@@ -139,22 +136,11 @@ class WorkPool:
 
 
 def _begin(access: Access, scratch: str) -> None:
-    """Prepare a process: it leaves interrupts to its parent, and ends when that is gone."""
     global _source
-    lead()
+    follow_parent(scratch)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     tempfile.tempdir = scratch
     _source = Bytes(access)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
-
-
-def _end_with_parent(scratch: str) -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        shutil.rmtree(scratch, ignore_errors=True)
-        end_group(os.getpid())
 
 
 def _work_all(code: StepCode, tasks: Sequence[Task]) -> list[Outcome]:
