@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from pipeline_project import __version__
+from pipeline_project.adapters.interrupts import interrupts_kept
 from pipeline_project.cli.checkout import checkout
 from pipeline_project.cli.collections import collections_app
 from pipeline_project.cli.console import say, write_line
@@ -134,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        with _terminated_is_interrupted():
+        with _terminated_is_interrupted(), interrupts_kept():
             code = _run(argv, options)
             sys.stdout.flush()
     except BrokenPipeError:

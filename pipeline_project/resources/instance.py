@@ -14,6 +14,7 @@ import dagster as dg
 from pipeline_project.adapters.instances.base import Instances, InstanceStatus, ReleaseOutcome
 from pipeline_project.adapters.instances.cost import Cost
 from pipeline_project.adapters.instances.local import INSTANCE_ID as LOCAL
+from pipeline_project.adapters.interrupts import interrupts_kept
 from pipeline_project.adapters.waiting import Deadline
 from pipeline_project.errors import RemoteTimedOut, TransientError
 
@@ -164,7 +165,8 @@ def instance_resource(
 
         held = RunInstance(instances, run_id, lease_s, log, max_cost_usd=max_cost_usd, note=note)
         try:
-            yield held
+            with interrupts_kept():
+                yield held
         finally:
             held.let_go()
 

@@ -13,6 +13,7 @@ from dagster_pipes import open_dagster_pipes
 
 from pipeline_project.adapters.embedder import open_embedder
 from pipeline_project.adapters.engine.threads import ThreadEngine
+from pipeline_project.adapters.interrupts import interrupts_kept
 from pipeline_project.adapters.measuring.opening import open_measurer
 from pipeline_project.adapters.media.reader import LocalMediaReader
 from pipeline_project.adapters.quality_model import load_classifier
@@ -68,11 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.spot_notices:
         spot.start()
     try:
-        if _PIPES_VARIABLE in os.environ:
-            with open_dagster_pipes(message_writer=WorkerMessageWriter()) as pipes:
-                work(options.root, options.request, PipesProgress(pipes))
-        else:
-            work(options.root, options.request, LineProgress())
+        with interrupts_kept():
+            if _PIPES_VARIABLE in os.environ:
+                with open_dagster_pipes(message_writer=WorkerMessageWriter()) as pipes:
+                    work(options.root, options.request, PipesProgress(pipes))
+            else:
+                work(options.root, options.request, LineProgress())
     except PipelineError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
         return 2 if isinstance(error, ConfigError) else 1
