@@ -82,6 +82,31 @@ def test_a_laptop_s_folder_is_curated_on_aws_and_the_box_is_stopped(house, foota
     assert [call for call in sorted(calls) if not orchestrator_may(call)] == []
 
 
+def test_what_is_gone_from_the_laptop_s_folder_is_removed_and_nothing_is_sent_twice(
+    house, footage, tmp_path
+):
+    bed, given = house
+    command = ("pipeline", "curate", str(footage), "--on", "aws", "--json")
+    first = run(tmp_path, *command, **given)
+    assert first.returncode == 0, first.stderr
+    uploaded = keys(bed, "input/")
+    gone = sorted(path for path in footage.glob("*.jpg") if path.name != "broken.jpg")[0]
+    gone.unlink()
+    shown = run(tmp_path, "pipeline", "curate", str(footage), "--on", "aws", "--dry-run", **given)
+    assert "4 files are known already" in shown.stderr
+    again = run(tmp_path, *command, **given)
+    assert again.returncode == 0, again.stderr
+    files = json.loads(again.stdout)["states"]["file"]
+    assert (files["removed"], files["skip"], files["new"]) == (1, 3, 0)
+    assert keys(bed, "input/") == uploaded
+    there = {**given, "PIPELINE_ON": "aws"}
+    told = run(tmp_path, "pipeline", "why", str(footage / "broken.jpg"), **there)
+    assert told.returncode == 0 and "broken.jpg" in told.stdout, told.stderr
+    purged = run(tmp_path, "pipeline", "purge", str(gone), "--yes", **there)
+    assert purged.returncode == 0, purged.stderr
+    assert len(keys(bed, "input/")) == len(uploaded) - 1
+
+
 @pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"])
 def test_a_wrong_key_is_one_line_before_anything_is_started(house, footage, tmp_path, name):
     bed, given = house

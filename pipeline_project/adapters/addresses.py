@@ -16,12 +16,29 @@ def path_of(uri: str) -> Path:
     """Turn a `file:///` address back into the path it was made from, odd bytes included.
 
     Raises:
-        ConfigError: it is no `file:` address.
+        ConfigError: it is no `file:` address, or one of a file on another machine.
     """
-    parts = urlsplit(uri)
-    if parts.scheme != "file":
-        raise ConfigError(f"{uri} is no file on this machine (expected file:///...).")
-    return Path(os.fsdecode(unquote_to_bytes(parts.path)))
+    if not is_here(uri):
+        raise ConfigError(f"{shown(uri)} is no file on this machine (expected file:///...).")
+    return path_there(uri)
+
+
+def path_there(uri: str) -> Path:
+    """The path in a `file:` address, whichever machine it is on."""
+    return Path(os.fsdecode(unquote_to_bytes(urlsplit(uri).path)))
+
+
+def is_here(uri: str) -> bool:
+    """Tell whether this is the address of a file on this machine, `file:///...`."""
+    return uri.startswith("file:///")
+
+
+def on_machine(uri: str, machine: str) -> str:
+    """Give the address by which other machines know a file of this one, `file://machine/...`.
+
+    Other addresses stay as they are. Source: RFC 8089, section 2.
+    """
+    return f"file://{machine}{uri.removeprefix('file://')}" if is_here(uri) else uri
 
 
 def is_text(written: str) -> bool:

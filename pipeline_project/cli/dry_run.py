@@ -5,9 +5,10 @@ one frame is decoded, to learn how it is turned. Nothing is downloaded from a bu
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pipeline_project.adapters.addresses import is_bucket
+from pipeline_project.adapters.addresses import is_bucket, on_machine
 from pipeline_project.cli.console import print_json, say
 from pipeline_project.errors import ConfigError, MediaError
 
@@ -155,6 +156,7 @@ def _work_left(
         that would have to be read to know are left out.
     """
     from pipeline_project.adapters.embedder import open_embedder
+    from pipeline_project.adapters.machine import machine_name
     from pipeline_project.adapters.quality_model import load_classifier
     from pipeline_project.build import open_lake
     from pipeline_project.worker.identify import recall
@@ -163,7 +165,10 @@ def _work_left(
 
     config = settings.curation()
     lake = open_lake(settings)
-    recalled = {} if config.rehash else recall(lake, refs)
+    machine = machine_name(settings.home_path) if settings.on == "aws" else ""
+    at_home = {on_machine(ref.uri, machine): ref.uri for ref in refs}  # files that are uploaded
+    listed = [replace(ref, uri=on_machine(ref.uri, machine)) for ref in refs]
+    recalled = {} if config.rehash else recall(lake, listed)
     stages = Stages(
         config,
         load_classifier(config.quality.classifier).sha256,
@@ -179,8 +184,11 @@ def _work_left(
     for uri, each in recalled.items():
         ends = [states.get(key) for key in keys.get(each.sha256, ())]
         if "failed" in ends or each.info is None:
-            left[uri] = (None, ())
+            left[at_home[uri]] = (None, ())
         else:
             lacking = zip(FRAME_STAGES, ends, strict=True)
-            left[uri] = (each.info, tuple(stage for stage, end in lacking if end != "done"))
+            left[at_home[uri]] = (
+                each.info,
+                tuple(stage for stage, end in lacking if end != "done"),
+            )
     return left

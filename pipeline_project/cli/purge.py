@@ -42,6 +42,7 @@ def purge(
       pipeline purge holiday/clip.mp4
       pipeline purge holiday/clip.mp4 --yes --out ~/curated
     """
+    from pipeline_project.adapters.machine import addresses_of
     from pipeline_project.cli.feedback_settings import new_run_id
     from pipeline_project.versions.purging import make_plan, pending, write_plan
 
@@ -59,7 +60,12 @@ def purge(
     if source is None:
         return
     try:
-        plan = make_plan(lake, source, new_run_id("purge"))
+        plan = make_plan(
+            lake,
+            source,
+            new_run_id("purge"),
+            addresses_of(Path(source), settings.home_path),
+        )
     except PipelineError:
         if begun:  # it was this very source
             say(f"{source}: nothing of it is left.")

@@ -40,14 +40,16 @@ def why(
       pipeline why 0003_coffee_table_00h00m12.000s.jpg
       pipeline why holiday/clip.mp4 --json
     """
+    from pipeline_project.adapters.machine import addresses_of
     from pipeline_project.versions.why import why as explain
 
     lake, settings = opened(config, home)
     path = Path(name).expanduser()
     uri = path.resolve().as_uri() if path.exists() else None
+    addresses = addresses_of(path, settings.home_path) if uri is not None else ()
     unlisted = _unlisted(path) if uri is not None else ""
     try:
-        found = explain(lake, name, uri)
+        found = explain(lake, name, addresses)
     except ConfigError:
         if uri is None or not unlisted:
             raise

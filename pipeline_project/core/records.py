@@ -21,12 +21,14 @@ class MediaRef:
     """One listed object of a source, before anybody read its bytes.
 
     Attributes:
-        uri: where the bytes are, `file:///...` (percent-encoded) or `s3://bucket/key`.
+        uri: where it stands, `file:///...` (percent-encoded), `s3://bucket/key`, or of an upload
+            `file://machine/...`.
         name: what people call it: the path below the source, as text that can be shown.
         source: the source it was listed from, as the user wrote it.
         size_bytes: as listed.
         fingerprint: changes when the bytes may have changed (`mtime_ns`, ETag or version).
         attribution: who made it and where it is published; empty when nobody need be named.
+        stored_uri: where an upload's bytes are; empty where they are read in place.
     """
 
     uri: str
@@ -35,6 +37,12 @@ class MediaRef:
     size_bytes: int
     fingerprint: str
     attribution: dict[str, str] = field(default_factory=dict)
+    stored_uri: str = ""
+
+    @property
+    def read_uri(self) -> str:
+        """Where the bytes are read."""
+        return self.stored_uri or self.uri
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ import json
 import re
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from pipeline_project.adapters.addresses import is_bucket, path_of
+from pipeline_project.adapters.addresses import is_bucket, on_machine, path_of
+from pipeline_project.adapters.machine import machine_name
 from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.adapters.waiting import Deadline
 from pipeline_project.core.records import MediaRef
@@ -28,6 +30,7 @@ from pipeline_project.worker.request import (
     result_key,
 )
 
+_UPLOADS = "input"
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")  # what a user named may not become part of a key
 
 
@@ -80,15 +83,22 @@ class RunStore:
             self.objects.put_file(listing_key(run_id), path)
 
     def upload_unreachable(
-        self, run_id: str, *, keep: Callable[[], None], deadline: Deadline
+        self,
+        run_id: str,
+        *,
+        earlier: Callable[[], Iterable[Mapping[str, Any]]],
+        keep: Callable[[], None],
+        deadline: Deadline,
     ) -> tuple[int, int]:
         """Upload what a worker beside a bucket cannot read: files of this machine.
 
-        The listing is written anew with their addresses in the store. A file that cannot be read
-        here stays as it is: the worker rejects it like any other bad file.
+        The listing is written anew: each file under this machine's address of it, with where its
+        bytes are in the store. One that is there already is neither read nor sent. A file that
+        cannot be read here gets no place in the store: the worker rejects it like any bad file.
 
         Args:
             run_id: whose listing.
+            earlier: gives rows of `media_sources` of files that were uploaded before.
             keep: called again and again meanwhile; renews the lease.
             deadline: when to give up.
 
@@ -104,15 +114,41 @@ class RunStore:
         if not local or not is_bucket(self.objects.root):
             return 0, len(refs)
 
+        machine = machine_name(self._home)
+        known = self._uploaded(earlier())
+
         def upload(ref: MediaRef) -> MediaRef:
             path = path_of(ref.uri)
-            suffix = path.suffix.lower()
-            address, etag = self.add_media(path, suffix if _SUFFIX.fullmatch(suffix) else "")
-            return replace(ref, uri=address, fingerprint=etag, size_bytes=path.stat().st_size)
+            # Before it is read: one that is written to meanwhile is new to the next run.
+            found = path.stat()
+            there = replace(
+                ref,
+                uri=on_machine(ref.uri, machine),
+                size_bytes=found.st_size,
+                fingerprint=str(found.st_mtime_ns),
+            )
+            stored = known.get((there.uri, there.size_bytes, there.fingerprint))
+            if stored is None:
+                suffix = path.suffix.lower()
+                stored, _ = self.add_media(path, suffix if _SUFFIX.fullmatch(suffix) else "")
+            return replace(there, stored_uri=stored)
 
         moved = upload_files(local, upload, keep=keep, deadline=deadline)
-        self.write_listing(run_id, (moved.get(ref.uri, ref) for ref in refs))
+        unread = {ref.uri: replace(ref, uri=on_machine(ref.uri, machine)) for ref in local}
+        listed = {**unread, **moved}
+        self.write_listing(run_id, (listed.get(ref.uri, ref) for ref in refs))
         return len(moved), len(refs) - len(moved)
+
+    def _uploaded(self, rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int, str], str]:
+        """Address, size and time -> where the bytes are, of files that the store still holds."""
+        found = {
+            (row["uri"], row["size_bytes"], row["fingerprint"]): row["stored_uri"] for row in rows
+        }
+        if not found:
+            return found
+        root = self.objects.root.rstrip("/")
+        held = {f"{root}/{each.key}" for each in self.objects.list(_UPLOADS)}
+        return {key: stored for key, stored in found.items() if stored in held}
 
     def size_below(self, prefix: str) -> int:
         """Add up the bytes of every object below a prefix."""
@@ -153,5 +189,5 @@ class RunStore:
         """
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        stored = self.objects.put_file(f"input/{sha256}{suffix}", path)
+        stored = self.objects.put_file(f"{_UPLOADS}/{sha256}{suffix}", path)
         return f"{self.objects.root.rstrip('/')}/{stored.key}", stored.etag

@@ -18,7 +18,7 @@ from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.core.hashing import pixels_sha256
 from pipeline_project.core.records import MediaRef
 from pipeline_project.errors import ConfigError, LakeError, MediaError
-from pipeline_project.worker.identify import Fetch
+from pipeline_project.worker.identify import Fetch, ref_of
 from pipeline_project.worker.request import output_prefix
 from pipeline_project.worker.writing import encode_jpeg
 
@@ -136,19 +136,19 @@ class Checkout:
     def _from_source(self, sha256: str, use: Callable[[Path], bytes]) -> tuple[bytes, MediaRef]:
         """Use a source's bytes, from any place that still has the very same."""
         rows = self._rows("media_sources", "sha256", sha256)
-        rows.sort(key=lambda row: (not row["uri"].startswith(self.store.root), row["seen_at"]))
+        rows.sort(
+            key=lambda row: (not ref_of(row).read_uri.startswith(self.store.root), row["seen_at"])
+        )
         seen = "it was never met under an address"
         for row in rows:
-            ref = MediaRef(
-                row["uri"], row["name"], row["source"], row["size_bytes"], row["fingerprint"]
-            )
+            ref = ref_of(row)
             try:
-                with self.open_fetch([ref]) as fetch, fetch(ref.uri) as path:
+                with self.open_fetch([ref]) as fetch, fetch(ref.read_uri) as path:
                     with path.open("rb") as file:
                         found = hashlib.file_digest(file, "sha256").hexdigest()
                     if found == sha256:
                         return use(path), ref
-                    seen = f"{ref.uri} holds other bytes now ({found[:12]})"
+                    seen = f"{ref.read_uri} holds other bytes now ({found[:12]})"
             except MediaError as error:
                 seen = str(error)
         raise LakeError(

@@ -167,7 +167,9 @@ class Collection:
         old = [each for each in uploads if self._old(each)]
         if not old:
             return
-        sources = self._named("media_sources", "uri") | self._listed()
+        columns = ("uri", "stored_uri")
+        sources = set().union(*(self._named("media_sources", each) for each in columns))
+        sources |= self._listed()
         orphans = [each for each in old if f"{self.store.root}/{each.key}" not in sources]
         found.objects += [each.key for each in orphans]
         self._delete(self.store, orphans, found)
@@ -216,13 +218,14 @@ class Collection:
         tables = {each.name: each for each in self.lake.tables()}
         if table in tables:
             for rows in Upkeep(self.lake).scan(tables[table], [column]):
-                found |= set(rows[column].to_pylist())
+                if column in rows.schema.names:  # not in a table of an older version
+                    found |= set(rows[column].to_pylist())
         return found
 
     def _listed(self) -> set[str]:
         """Addresses that runs which may still be at work were given."""
         return {
-            ref.uri
+            ref.read_uri
             for item in self.store.list("runs")
             if item.key.endswith("/listing.jsonl")
             for ref in load_listing(self.store.get(item.key))

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pipeline_project.adapters.addresses import path_of
+from pipeline_project.adapters.addresses import path_of, path_there
 from pipeline_project.adapters.lake.upkeep import STRAY_AGE
 from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.adapters.object_store.local import LocalObjectStore
@@ -141,7 +141,7 @@ def _mentions(row: object, needles: list[bytes]) -> bool:
 
 def _needles(plan: Plan, files: list[str]) -> list[bytes]:
     """What names the source in a file, as such and as JSON writes it."""
-    words = {*plan.hashes, *plan.uris, *(path_of(u).as_posix() for u in plan.uris if _local(u))}
+    words = {*plan.hashes, *plan.uris, *(path_there(u).as_posix() for u in plan.uris if _local(u))}
     words |= set(files)
     if plan.hashes or not plan.shared:  # else the same name may be the other source's
         words |= {name for name in plan.names if len(name) > 3}

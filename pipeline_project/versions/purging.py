@@ -6,10 +6,9 @@ Bytes that another source holds too stay with that source; only the origin is fo
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -87,13 +86,14 @@ class Purged:
     steps: dict[str, int] = field(default_factory=dict)
 
 
-def make_plan(lake: LanceLake, source: str, purge_id: str) -> Plan:
+def make_plan(lake: LanceLake, source: str, purge_id: str, addresses: Collection[str] = ()) -> Plan:
     """Find out what a source has left in any version, committed or not.
 
     Args:
         lake: all of its rows are looked at.
         source: address, path, name or hash of the file.
         purge_id: names the purge.
+        addresses: of the file that `source` is the path of.
 
     Raises:
         LakeError: no version knows the source.
@@ -104,7 +104,7 @@ def make_plan(lake: LanceLake, source: str, purge_id: str) -> Plan:
     rows = list(_rows(upkeep, TABLES["media_sources"], columns))
     rows += list(_rows(upkeep, TABLES["rejects"], columns))
     rows += list(member_sources(upkeep))
-    wanted = {source, Path(source).expanduser().absolute().as_uri()}
+    wanted = {source, *addresses}
     meant = [row for row in rows if row["uri"] in wanted or row["sha256"] == source]
     if not meant:
         meant = [row for row in rows if row["name"] == source]

@@ -8,7 +8,7 @@ removed files are read at the last commit that shows them.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pyarrow.compute as pc
@@ -43,14 +43,14 @@ _LEDGER = (
 )
 
 
-def why(lake: Lake, name: str, uri: str | None = None) -> list[Row]:
+def why(lake: Lake, name: str, addresses: Collection[str] = ()) -> list[Row]:
     """Tell all that is known of what a name stands for, one object each.
 
     Args:
         lake: to look in.
         name: a frame's id, the name of a picked or exported frame's file, or a source file by its
             name, address or hash.
-        uri: address of the file that the name is a path of, where there is such a file.
+        addresses: of the file that the name is a path of, where there is such a file.
 
     Raises:
         ConfigError: nothing has this name; the message lists names that are like it.
@@ -60,7 +60,7 @@ def why(lake: Lake, name: str, uri: str | None = None) -> list[Row]:
     found = [facts for frame in frames if (facts := _frame(lake, frame)) is not None]
     if found:
         return found
-    sources = _sources_named(lake, name, uri)
+    sources = _sources_named(lake, name, addresses)
     if sources:
         return [_file(lake, rows) for rows in sources]
     picks = lake.read(TABLES["selections"], columns=["file_name"])["file_name"]
@@ -84,30 +84,30 @@ def _frames_named(lake: Lake, base: str) -> list[str]:
     return [frame for frame in picked.to_pylist() if token_of(frame) == token]
 
 
-def _sources_named(lake: Lake, name: str, uri: str | None) -> list[list[Row]]:
+def _sources_named(lake: Lake, name: str, addresses: Collection[str]) -> list[list[Row]]:
     """Rows of `media_sources` of each contents of the files of this name, the newest first."""
     table = TABLES["media_sources"]
-    for column, value in (
-        ("uri", name),
-        ("uri", uri),
-        ("sha256", name if _SHA256.fullmatch(name) else None),
-        ("name", name),
+    for column, values in (
+        ("uri", {name}),
+        ("uri", set(addresses)),
+        ("sha256", {name} if _SHA256.fullmatch(name) else set()),
+        ("name", {name}),
     ):
-        rows = lake.read(table, where=(column, {value})).to_pylist() if value else []
+        rows = lake.read(table, where=(column, values)).to_pylist() if values else []
         if rows:
             break
     else:
-        rows = _rejected(lake, name, uri) or member_files(lake, name, {name, uri or name})
+        rows = _rejected(lake, name, addresses) or member_files(lake, name, {name, *addresses})
     by_uri: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: str(row["seen_at"]), reverse=True):
         by_uri.setdefault(row["uri"], []).append(row)
     return list(by_uri.values())
 
 
-def _rejected(lake: Lake, name: str, uri: str | None) -> list[Row]:
+def _rejected(lake: Lake, name: str, addresses: Collection[str]) -> list[Row]:
     """Files whose bytes were never read: they are known by their states alone."""
     rows = lake.read(TABLES["states"], where=("name", {name})).to_pylist()
-    rows += lake.read(TABLES["states"], where=("uri", {name, uri or name})).to_pylist()
+    rows += lake.read(TABLES["states"], where=("uri", {name, *addresses})).to_pylist()
     return [
         {
             **dict.fromkeys(TABLES["media_sources"].schema.names[:-1]),

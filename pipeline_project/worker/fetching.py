@@ -32,10 +32,13 @@ def opened_fetch(
     """
     table = Listing.of(refs).table
     # By columns: of a million files in a folder none becomes a Python object here.
-    table = table.filter(pc.starts_with(table["uri"], pattern=BUCKETS, ignore_case=True))
-    if not table.num_rows:
+    in_place = pc.starts_with(table["uri"], pattern=BUCKETS, ignore_case=True)
+    stored = pc.starts_with(pc.fill_null(table["stored_uri"], ""), pattern=BUCKETS)
+    if not pc.any(pc.or_(in_place, stored)).as_py():
         yield fetch_file
         return
+    table = table.filter(in_place)
+    # An upload has none: it is named by its contents.
     listed = zip(table["uri"].to_pylist(), table["fingerprint"].to_pylist(), strict=True)
     buckets = dict(listed)
     from pipeline_project.adapters.sources.bucket import source_session

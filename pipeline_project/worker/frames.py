@@ -88,7 +88,7 @@ class FrameStages:
         """Work through one file, batch by batch; a file that fails ends with its reject row."""
         spent = dict.fromkeys(FRAME_STAGES, 0.0)
         try:
-            with self.fetch(task.media.ref.uri) as path:
+            with self.fetch(task.media.ref.read_uri) as path:
                 try:
                     yield from self._work(task, path, spent)
                 except MediaError:

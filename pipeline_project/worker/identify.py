@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -308,4 +309,17 @@ def source_row(ref: MediaRef, sha256: str, *, gone: bool = False) -> dict[str, o
         "attribution": json.dumps(ref.attribution, sort_keys=True),
         "seen_at": datetime.now(UTC),
         "gone": gone,
+        "stored_uri": ref.stored_uri,
     }
+
+
+def ref_of(row: Mapping[str, Any]) -> MediaRef:
+    """The file that a line of the listing cache is of."""
+    return MediaRef(
+        uri=row["uri"],
+        name=row["name"],
+        source=row["source"],
+        size_bytes=row["size_bytes"],
+        fingerprint=row["fingerprint"],
+        stored_uri=row["stored_uri"] or "",
+    )

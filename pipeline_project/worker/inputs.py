@@ -20,7 +20,7 @@ from pipeline_project.core.records import MediaInfo, MediaRef
 from pipeline_project.core.selection.config import SelectionConfig
 from pipeline_project.core.selection.pool import Column, ObjectEmbeddings, Predictions
 from pipeline_project.errors import ConfigError
-from pipeline_project.worker.identify import KnownMedia
+from pipeline_project.worker.identify import KnownMedia, ref_of
 from pipeline_project.worker.sidecars import Sidecars, frame_number
 
 _LIGHTLY_BARE = frozenset(lightly_measures.NAMES)
@@ -288,9 +288,7 @@ def _other_media(lake: Lake, hashes: Collection[str]) -> dict[str, KnownMedia]:
     names: dict[str, MediaRef] = {}
     found = lake.read(TABLES["media_sources"], where=("sha256", hashes)).to_pylist()
     for row in sorted(found, key=lambda row: row["seen_at"]):
-        ref = MediaRef(
-            row["uri"], row["name"], row["source"], row["size_bytes"], row["fingerprint"]
-        )
+        ref = ref_of(row)
         names.setdefault(row["sha256"], ref)
     rows = lake.read(TABLES["media"], where=("sha256", hashes)).to_pylist()
     return {

@@ -89,6 +89,15 @@ def read_done(lake: Lake, plans: Collection[str]) -> pa.Array:
     return _whole(rows.filter(pc.equal(rows["state"], "done"))["input_sha256"])
 
 
+def uploaded_before(lake: Lake) -> Iterator[dict[str, Any]]:
+    """What the listing cache holds of uploads, one that was found changed later included."""
+    columns = ["uri", "size_bytes", "fingerprint", "stored_uri"]
+    rows = lake.read(TABLES["media_sources"], columns=columns)
+    stored = pc.fill_null(pc.not_equal(rows["stored_uri"], ""), False)
+    for batch in rows.filter(stored).to_batches():
+        yield from batch.to_pylist()
+
+
 class MediaList(Sequence[KnownMedia]):
     """Distinct usable contents, in the order of the listing; each is made when asked for.
 

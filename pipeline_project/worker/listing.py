@@ -22,6 +22,7 @@ _SCHEMA = pa.schema(
         "source": pa.string(),
         "size_bytes": pa.int64(),
         "fingerprint": pa.string(),
+        "stored_uri": pa.string(),
     }
 )
 _NEWLINE = ord("\n")
@@ -32,7 +33,7 @@ class Listing(Sequence[MediaRef]):
     """The listed files, in order.
 
     Attributes:
-        table: columns `uri`, `name`, `source`, `size_bytes`, `fingerprint`.
+        table: columns `uri`, `name`, `source`, `size_bytes`, `fingerprint`, `stored_uri`.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -88,7 +89,7 @@ def _parsed(data: bytes) -> pa.Table:
     except pa.ArrowInvalid:
         # Odd bytes of file names are lone surrogates, which Arrow cannot hold.
         rows = [json.loads(line) for line in data.splitlines()]
-        columns = {name: [_storable(row[name]) for row in rows] for name in _SCHEMA.names}
+        columns = {name: [_storable(row.get(name)) for row in rows] for name in _SCHEMA.names}
         return pa.table(columns, schema=_SCHEMA)
 
 

@@ -185,7 +185,10 @@ class Objects:
         boxes = {int(frame.partition(":")[2]): (frame, found) for frame, found in wanted.items()}
         batch: list[tuple[str, Pixels]] = []
         try:
-            with self.parts.fetch(media.ref.uri) as path, self.parts.reader.open(path) as opened:
+            with (
+                self.parts.fetch(media.ref.read_uri) as path,
+                self.parts.reader.open(path) as opened,
+            ):
                 for taken in self._frames(opened, set(boxes)):
                     frame, found = boxes[taken.pts]
                     batch += [

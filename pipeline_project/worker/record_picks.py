@@ -16,7 +16,7 @@ from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.core.hashing import canonical_json, hash_of_names, set_key
 from pipeline_project.core.records import MediaRef, frame_id
 from pipeline_project.core.selection.plane import project
-from pipeline_project.errors import StoreConflict, TransientError
+from pipeline_project.errors import PipelineError, StoreConflict, TransientError
 from pipeline_project.worker.candidates import Candidates, gather
 from pipeline_project.worker.checkpoints import Checkpoints
 from pipeline_project.worker.datapool import EarlierSelection, earlier_selections
@@ -41,6 +41,7 @@ from pipeline_project.worker.request import (
     rejects_key,
 )
 from pipeline_project.worker.service_picks import PickedFrame, ServicePicks, refused, resolve
+from pipeline_project.worker.set_states import SetBook
 from pipeline_project.worker.stages import FRAME_STAGES, VERSIONS, FrameKeys, Stages
 from pipeline_project.worker.states import StateBook, open_book
 from pipeline_project.worker.turns import Turns
@@ -48,6 +49,7 @@ from pipeline_project.worker.write_stage import FramesInStore, WriteStage
 from pipeline_project.worker.writing import file_name
 
 _ATTEMPTS = 10
+_OWN_STAGES = ("select", "write")  # the service looks for duplicates by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class _Recorded:
     commit_id: str
     reused: bool
     written: FramesInStore
+    states: dict[str, dict[str, int]]
 
 
 def record(
@@ -121,7 +124,7 @@ def record(
         reused=recorded.reused,
         output_prefix=output_prefix(recorded.selection_id),
         counts=counts,
-        states=states_by_stage(book, found, facts),
+        states=states_by_stage(book, found, facts) | recorded.states,
         stages=[probe, *facts.values()],
         warnings=[*picks.messages, *resolved.warnings, *recorded.written.warnings],
         duration_s=time.perf_counter() - started,
@@ -223,13 +226,15 @@ def _record(
     def earlier() -> list[EarlierSelection]:
         return earlier_selections(parts.lake, dataset)
 
+    states = SetBook(parts.lake, request.run_id, dataset, _OWN_STAGES, at="write")
     for _ in range(_ATTEMPTS):
         turn, past = turns.next(earlier)
         writer = WriteStage(parts, request.config, request.run_id)
         same = next((each for each in reversed(past) if each.config == config), None)
         if same is not None:
             written = writer.write_missing(same.selection_id, media)
-            return _Recorded(same.selection_id, same.commit_id, True, written)
+            states.skipped(same.candidates_sha256, checkpoints)
+            return _Recorded(same.selection_id, same.commit_id, True, written, states.counts())
         members = sorted(looked.candidates.frame_id)
         key = set_key(
             members=members, stage_versions={"select": picks.service}, config=config, pool=""
@@ -254,18 +259,23 @@ def _record(
             }
             rows.add(TABLES["selection_sets"], header)
             rows.take(written.rejects)
+            contents = str(header["candidates_sha256"])
+            rows.take(states.made(key, contents, first=not past))
             checkpoints.prepare(rows)
             turns.take(turn, selection_id)
             commit = checkpoints.commit(
                 f"selection {selection_id}: {written.count} frames picked by {picks.service}"
             )
-            return _Recorded(selection_id, commit.commit_id if commit else "", False, written)
+            made_by = commit.commit_id if commit else ""
+            return _Recorded(selection_id, made_by, False, written, states.counts())
         except StoreConflict:
             checkpoints.abandon()
             turns.give_up(turn, selection_id, parts.progress)
-        except BaseException:  # also when interrupted: nobody would ever find these frames
+        except BaseException as error:  # also when interrupted: nobody would ever find these frames
             checkpoints.abandon()
             turns.give_up(turn, selection_id, parts.progress)
+            if isinstance(error, PipelineError):
+                states.failed(error, checkpoints)
             raise
     raise TransientError(
         f"Recording what {picks.service} picked for dataset {dataset!r}: other runs recorded a "

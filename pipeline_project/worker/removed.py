@@ -3,7 +3,8 @@
 A file counts as removed when a listing of its place would have to show it and does not: an address
 below the root of the listing, of a name that the source's own rule takes. So a run on a part of a
 folder, or with other `include` patterns, removes nothing, and a Pexels query, which brings other
-videos each time, never does.
+videos each time, never does. Files that a machine uploads have addresses of that machine, so that
+they go when its own folder has lost them, and never by another machine's listing.
 
 With its last file a content's frames leave the lake's later commits, and with them its measures,
 labels and vectors. Frames that a selection picked stay, and so does the pool of earlier picks: new
@@ -125,7 +126,7 @@ def _passing(ref: MediaRef, config: CurationConfig) -> bool:
 
 
 def _root(ref: MediaRef) -> str | None:
-    """Address that a listing lies below; None where its files are uploads, named by contents."""
+    """Address that a listing lies below; None where its files are not named by their places."""
     for name in (ref.name, quote(ref.name)):
         if ref.uri.endswith("/" + name):
             return ref.uri.removesuffix("/" + name)

@@ -90,7 +90,7 @@ def run(request: WorkerRequest, refs: Iterable[MediaRef], parts: Parts) -> Worke
         reused=selection.reused,
         output_prefix=output_prefix(selection.selection_id),
         counts=_counts(request, found, looked, selection, rejects),
-        states=states_by_stage(book, found, looked.facts),
+        states=states_by_stage(book, found, looked.facts) | selection.states,
         stages=[probe, *looked.facts.values(), *_set_facts(selection)],
         warnings=selection.warnings,
         duration_s=time.perf_counter() - started,

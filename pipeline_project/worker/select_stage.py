@@ -12,12 +12,11 @@ import pyarrow.compute as pc
 
 from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.core.config import CurationConfig
-from pipeline_project.core.embedding.space import EmbeddingSpace
 from pipeline_project.core.hashing import canonical_json, set_key_of
 from pipeline_project.core.selection.config import parse_selection_config
 from pipeline_project.core.selection.decisions import Review
 from pipeline_project.core.selection.near_duplicates import MAX_HAMMING_BITS
-from pipeline_project.errors import StoreConflict, TransientError
+from pipeline_project.errors import PipelineError, StoreConflict, TransientError
 from pipeline_project.worker.beside import Beside
 from pipeline_project.worker.candidates import Candidates, Exclusion, Judgement, gather, judge
 from pipeline_project.worker.checkpoints import Checkpoints
@@ -48,7 +47,9 @@ from pipeline_project.worker.reviewing import (
     with_labels,
 )
 from pipeline_project.worker.selecting import Selected, pick
+from pipeline_project.worker.selection_notes import other_kinds, pool_notes, untried
 from pipeline_project.worker.selection_rows import selection_rows, selection_set_row
+from pipeline_project.worker.set_states import SetBook
 from pipeline_project.worker.sidecars import Sidecars
 from pipeline_project.worker.stages import SET_STAGES, VERSIONS, KeysOfFiles
 from pipeline_project.worker.turns import Turns
@@ -59,7 +60,10 @@ _ATTEMPTS = 10  # each loses to another run's finished selection
 
 @dataclass(slots=True)
 class SelectionFacts:
-    """What the set stages came to; `commit_id` is the commit that holds the selection."""
+    """What the set stages came to; `commit_id` is the commit that holds the selection.
+
+    `states` are those of the stages, as `SetBook.counts` gives them.
+    """
 
     selection_id: str
     commit_id: str
@@ -67,6 +71,7 @@ class SelectionFacts:
     counts: dict[str, float]
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    states: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +91,26 @@ class SelectionStage:
             TransientError: other runs recorded selections of this dataset all the time.
         """
         for _ in range(_ATTEMPTS):
+            states = SetBook(self.parts.lake, self.run_id, self.config.dataset)
             try:
-                return self._attempt(media, keys, checkpoints)
+                facts = self._attempt(media, keys, checkpoints, states)
+                facts.states = states.counts()
+                return facts
             except StoreConflict:
                 self.parts.progress.info(
                     f"Another run selected from dataset {self.config.dataset!r} meanwhile: "
                     "selecting again, away from its picks."
                 )
+            except PipelineError as error:
+                states.failed(error, checkpoints)
+                raise
         raise TransientError(
             f"Selecting from dataset {self.config.dataset!r}: other runs recorded a selection of "
             f"it {_ATTEMPTS} times meanwhile. Run again; nothing is decoded twice."
         )
 
     def _attempt(
-        self, media: MediaList, keys: KeysOfFiles, checkpoints: Checkpoints
+        self, media: MediaList, keys: KeysOfFiles, checkpoints: Checkpoints, states: SetBook
     ) -> SelectionFacts:
         """Select once; raises StoreConflict where the past it knew is not the whole past."""
         embeddings = embeddings_of(self.parts.embedder)
@@ -119,6 +130,7 @@ class SelectionStage:
         config = canonical_json(deciding)
         same = same_selection(earlier, contents, config, edits) or revision.unchanged
         if same is not None:
+            states.skipped(contents, checkpoints)
             return self._again(same, media, checkpoints)
         pool = read_datapool(
             self.parts.lake,
@@ -148,7 +160,10 @@ class SelectionStage:
             "run_id": self.run_id,
         }
         try:
-            facts, rows = self._select(header, media, keys, columns, pool, known.sidecars, revision)
+            facts, rows = self._select(
+                header, media, keys, columns, pool, known.sidecars, revision, states
+            )
+            rows.take(states.made(key, contents, first=not earlier))
             checkpoints.prepare(rows)
             if self._past() != ([each.selection_id for each in earlier], edits):
                 raise StoreConflict(f"Recording selection {selection_id}: there is a newer one.")
@@ -171,6 +186,7 @@ class SelectionStage:
         pool: Datapool,
         sidecars: Sidecars,
         revision: Revision,
+        states: SetBook,
     ) -> tuple[SelectionFacts, Rows]:
         """Pick and write; returns what came of it and the rows that record it."""
         selection_id = str(header["selection_id"])
@@ -194,6 +210,7 @@ class SelectionStage:
         exclusions = settle(selected, candidates, revision, exclusions)
         if revision.redone:
             self.parts.progress.info(after_review(selected))
+        states.at = "write"
         names = file_names(candidates, selected, considered)
         frames = self._writer.write(selection_id, candidates, names, considered)
         facts = SelectionFacts(
@@ -202,7 +219,7 @@ class SelectionStage:
             reused=False,
             counts=_counts(candidates, exclusions, selected, pool, frames.count),
             warnings=[
-                *_untried(space),
+                *untried(space),
                 *sidecars.warnings,
                 *judgement.warnings,
                 *selected.warnings,
@@ -213,8 +230,8 @@ class SelectionStage:
             seconds={**selected.seconds, "write": frames.seconds},
         )
         if pool.selections:
-            facts.warnings += _pool_notes(media, considered, pool, self.config)
-            facts.warnings += self._other_kinds(media, pool)
+            facts.warnings += pool_notes(media, considered, pool, self.config)
+            facts.warnings += other_kinds(self.parts.lake, media, pool, self.config.dataset)
         rows = selection_rows(selection_id, candidates, exclusions, selected, pool, names, wanted)
         rows.take(frames.rejects)
         rows.add(embeddings, *pool.embedded)
@@ -242,23 +259,6 @@ class SelectionStage:
 
     def _picking(self, done: int, wanted: int) -> None:
         self.parts.progress.update("select", done, wanted, "picks")
-
-    def _other_kinds(self, media: MediaList, pool: Datapool) -> list[str]:
-        """Say when still images and frames of videos meet in a dataset for the first time."""
-        past = self.parts.lake.read(
-            TABLES["media"],
-            columns=["kind"],
-            where=("sha256", {frame.partition(":")[0] for frame in pool.frame_ids}),
-        )
-        before = set(past["kind"].to_pylist())
-        now = set(pc.unique(media.table["kind"]).to_pylist())
-        if not before or before & now:
-            return []
-        return [
-            f"Dataset {self.config.dataset!r} has picks of {' and '.join(sorted(before))} files "
-            f"only, this run has {' and '.join(sorted(now))} files only: they are compared all the "
-            "same. Name another --dataset to keep them apart."
-        ]
 
     def _earlier(self) -> list[EarlierSelection]:
         return earlier_selections(self.parts.lake, self.config.dataset)
@@ -350,34 +350,3 @@ def _counts(
         "picked": picked,
         "pool": len(pool.frame_ids),
     }
-
-
-def _untried(space: EmbeddingSpace) -> list[str]:
-    """Say that a model without a duplicate threshold calls nothing a duplicate."""
-    if space.duplicate_cosine is not None:
-        return []
-    return [
-        f"Near-duplicates were found by hashes alone: nobody measured from which cosine on frames "
-        f"in space {space.name} are one picture. Set embedding.duplicate_cosine "
-        "(benchmarks/near_duplicates.py proposes a value)."
-    ]
-
-
-def _pool_notes(
-    media: Sequence[KnownMedia],
-    considered: Sequence[KnownMedia],
-    pool: Datapool,
-    config: CurationConfig,
-) -> list[str]:
-    """Say what the past of the dataset did to this selection: it surprises who forgot it."""
-    past = f"{pool.selections} earlier selection{'s' if pool.selections > 1 else ''}"
-    note = (
-        f"Dataset {config.dataset!r} has {len(pool.frame_ids)} picks from {past}: "
-        "the new picks stay away from them (--no-datapool selects afresh)."
-    )
-    if len(considered) < len(media):
-        note += (
-            f" {len(media) - len(considered)} files that an earlier selection had looked at were "
-            "left out (datapool.process_all)."
-        )
-    return [note]

@@ -156,13 +156,15 @@ def refused(picks: ServicePicks, media: Sequence[KnownMedia], run_id: str) -> Ro
 def _by_name(picks: ServicePicks, media: Sequence[KnownMedia]) -> dict[str, KnownMedia]:
     prefix = picks.input.rstrip("/") + "/"
     return {
-        each.ref.uri.removeprefix(prefix): each for each in media if each.ref.uri.startswith(prefix)
+        each.ref.read_uri.removeprefix(prefix): each
+        for each in media
+        if each.ref.read_uri.startswith(prefix)
     }
 
 
 def _timestamps(media: KnownMedia, parts: Parts, result: Resolved) -> list[int]:
     try:
-        with parts.fetch(media.ref.uri) as path:
+        with parts.fetch(media.ref.read_uri) as path:
             return timestamps_of(path, parts.reader)
     except MediaError as error:
         result.warnings.append(f"{media.ref.name}: its frames cannot be counted: {error}")

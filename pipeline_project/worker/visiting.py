@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from pipeline_project.adapters.addresses import is_here
 from pipeline_project.adapters.media.base import MediaReader
 from pipeline_project.core.records import MediaInfo, MediaRef
 from pipeline_project.errors import MediaError, MediaUnreadable
@@ -38,7 +39,7 @@ def visit(place: int, ref: MediaRef, fetch: Fetch, reader: MediaReader) -> Visit
     info: MediaInfo | None = None
     wrong: MediaError | None = None
     try:
-        with fetch(ref.uri) as path:
+        with fetch(ref.read_uri) as path:
             ref = _as_found(ref, path)
             sha256 = _hash_file(path)
             try:
@@ -77,7 +78,7 @@ def _as_found(ref: MediaRef, path: Path) -> MediaRef:
 
     What a source copied to this machine has no time of its own: nobody else writes to it.
     """
-    if not ref.uri.startswith("file:"):
+    if not is_here(ref.uri):
         return ref
     try:
         found = path.stat()

@@ -80,7 +80,7 @@ def write_pictures(
         source = media[sha256]
         left = sorted(wanted[sha256], key=lambda each: each.pts)
         try:
-            with fetch(source.ref.uri) as path:
+            with fetch(source.ref.read_uri) as path:
                 for each, data in _encoded(path, source, list(left), reader, jpeg_quality):
                     store.put(f"{prefix}/frames/{each.file_name}", data)
                     left.remove(each)

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_project.adapters.addresses import as_text, is_text, path_of, place_of, shown
+from pipeline_project.adapters.addresses import (
+    as_text,
+    is_text,
+    on_machine,
+    path_of,
+    path_there,
+    place_of,
+    shown,
+)
+from pipeline_project.errors import ConfigError
 
 ODD = "/a b%20/\udcff\udcfe é"
 
@@ -42,3 +51,16 @@ def test_what_is_shown_is_always_text(odd):
     assert not is_text(odd)
     assert is_text(shown(odd))
     assert shown("a\udcff é") == "a\\xff é"
+
+
+def test_a_file_of_another_machine_has_a_path_but_none_that_is_read_here():
+    there = on_machine("file:///a%20b/c", "laptop-1")
+    assert there == "file://laptop-1/a%20b/c"
+    assert path_there(there) == Path("/a b/c")
+    with pytest.raises(ConfigError, match="no file on this machine"):
+        path_of(there)
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/key", "file://laptop-2/a"])
+def test_only_files_of_this_machine_get_its_address(address):
+    assert on_machine(address, "laptop-1") == address

@@ -2,6 +2,7 @@ import json
 import os
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import lance
@@ -10,6 +11,7 @@ import pytest
 from pipeline_project.adapters.lake.lance import LanceLake
 from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.adapters.object_store.local import LocalObjectStore
+from pipeline_project.core.records import MediaRef
 from pipeline_project.errors import LakeError
 from pipeline_project.versions.collecting import Collection
 from pipeline_project.worker.collections.held import (
@@ -21,6 +23,7 @@ from pipeline_project.worker.collections.held import (
 )
 from pipeline_project.worker.collections.publishing import turns_of
 from pipeline_project.worker.collections.state import MEMBERS, RESULTS, read_snapshot
+from pipeline_project.worker.request import dump_listing
 from pipeline_project_tests.contracts.lake import THUMBS, names, thumb
 
 NOW, DAY = timedelta(0), timedelta(days=1)
@@ -213,6 +216,7 @@ def test_old_folders_of_runs_and_commands_go(lake, collect, tmp_path):
 def test_pictures_and_uploads_that_no_commit_names_go_when_they_are_old(lake, collect, tmp_path):
     store = LocalObjectStore(tmp_path / "store")
     kept = ["output/known/frames/1.jpg", "input/known.mp4", "output/young/frames/1.jpg"]
+    kept += ["input/uploaded.mp4", "input/listed.mp4"]
     for key in [*kept, "output/unknown/frames/1.jpg", "input/unknown.mp4"]:
         store.put(key, b"bytes")
         aged(store.path(key), days=0 if "young" in key else 2)
@@ -220,6 +224,12 @@ def test_pictures_and_uploads_that_no_commit_names_go_when_they_are_old(lake, co
     commit(lake, sets, table=TABLES["selection_sets"])
     row = {"uri": f"{store.root}/input/known.mp4", "sha256": "0", "name": "known.mp4"}
     commit(lake, row, table=TABLES["media_sources"])
+    uri, stored = "file://laptop-1/a/uploaded.mp4", f"{store.root}/input/uploaded.mp4"
+    row = {"uri": uri, "sha256": "1", "name": "uploaded.mp4", "stored_uri": stored}
+    commit(lake, row, table=TABLES["media_sources"])
+    ref = MediaRef("file://laptop-1/a/listed.mp4", "listed.mp4", "a", 1, "1")
+    ref = replace(ref, stored_uri=f"{store.root}/input/listed.mp4")
+    store.put("runs/at-work/listing.jsonl", dump_listing([ref]))
     assert collect(older_than=DAY).objects == ["output/unknown/frames/1.jpg", "input/unknown.mp4"]
     assert sorted(each.key for each in store.list()) == sorted(kept)
 

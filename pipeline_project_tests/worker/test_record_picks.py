@@ -211,8 +211,10 @@ def test_states_removals_and_settings_are_noted_as_in_a_run_of_our_own(house):
         still(house.media / f"{scene}.png", scene)
     first = record(house, ["0.png", "1.png"], kind="Images")
     assert states_of_run(house.lake, first.run_id) == {
-        "file": {"new": 4}, **dict.fromkeys(FRAME_STAGES, {"new": 2}),
-    }  # fmt: skip
+        "file": {"new": 4},
+        **dict.fromkeys(FRAME_STAGES, {"new": 2}),
+        **dict.fromkeys(("select", "write"), {"new": 1}),
+    }
     assert first.states["file"]["new"] == 4 and first.states["sample"] == {"new": 2, "skip": 0}
     gone, replaced = house.sha256("3.png"), house.sha256("2.png")
     (house.media / "3.png").unlink()
@@ -221,6 +223,7 @@ def test_states_removals_and_settings_are_noted_as_in_a_run_of_our_own(house):
     assert states_of_run(house.lake, again.run_id) == {
         "file": {"removed": 1, "changed": 1, "skip": 2},
         **dict.fromkeys(FRAME_STAGES, {"new": 1, "skip": 1}),
+        **dict.fromkeys(("select", "write"), {"changed": 1}),
     }
     assert {row["sha256"] for row in house.rows("removals")} == {gone, replaced}
     for commit in house.lake.log():

@@ -1,12 +1,15 @@
 """Every state a file and its data can take, through the real worker."""
 
+import hashlib
 import os
 import shutil
 from dataclasses import replace
+from pathlib import PurePosixPath
 from types import MappingProxyType
 
 import pytest
 
+from pipeline_project.adapters.addresses import on_machine, path_of
 from pipeline_project.worker import ledger, looking, run, select_stage, stages
 from pipeline_project.worker.states import states_of_run
 from pipeline_project_tests import media_files
@@ -87,6 +90,7 @@ def test_one_new_file_is_one_row_and_the_others_are_counted(house):
     assert states_of_run(house.lake, again.result.run_id) == {
         "file": {"new": 1, "skip": 3},
         **dict.fromkeys(("sample", "score", "classify", "embed"), {"new": 1, "skip": 3}),
+        **dict.fromkeys(("deduplicate", "select", "write"), {"changed": 1}),
     }
 
 
@@ -172,21 +176,89 @@ def test_a_run_on_a_part_removes_nothing(house):
     assert "removed" not in files(house.run(refs=one))
 
 
-def test_uploads_are_never_removed_but_only_those_that_are_listed_are_selected_from(house):
-    """A run that uploads lists files under names of their contents, below no folder of theirs."""
-    uploads = house.home.parent / "input"
-    uploads.mkdir()
+def uploaded(house, machine, *without):
+    """A listing of the house's media as a machine that uploads them gives it."""
+    uploads = house.home / "store" / "input"
+    uploads.mkdir(parents=True, exist_ok=True)
     refs = []
-    for name, ref in enumerate(house.listing()):
-        path = uploads / f"{name:064x}{(house.media / ref.name).suffix}"
-        shutil.copy(house.media / ref.name, path)
-        refs.append(replace(ref, uri=path.as_uri()))
-    first = house.run(refs=refs, dataset="uploads", **AGAIN)
-    fewer = house.run(refs=refs[1:], dataset="uploads", datapool={"enabled": False}, **AGAIN)
-    assert "removed" not in files(fewer) and house.rows("removals") == []
-    assert (first.counts["media"], fewer.counts["media"]) == (3, 2)
-    assert fewer.result.selection_id != first.result.selection_id
-    assert "a.png" in names_with_outputs(house, "frames")
+    for ref in house.listing():
+        path = path_of(ref.uri)
+        stored = uploads / f"{hashlib.sha256(path.read_bytes()).hexdigest()}{path.suffix}"
+        if ref.name not in without:
+            shutil.copy(path, stored)
+            uri = on_machine(ref.uri, machine)
+            refs.append(replace(ref, uri=uri, stored_uri=stored.as_uri()))
+    return refs
+
+
+def curate_uploads(house, machine, *without):
+    refs = uploaded(house, machine, *without)
+    return house.run(refs=refs, datapool={"enabled": False}, selection={"n_samples": 1})
+
+
+@pytest.fixture
+def far(tmp_path):
+    """A home whose only files are those of a laptop that uploads them; its own are not there."""
+    house = House(tmp_path / "far")
+    still(house.media / "a.png", 0)
+    still(house.media / "b.png", 1)
+    film(house.media / "c.mp4", 2, 3)
+    house.first = curate_uploads(house, "laptop-1")
+    return house
+
+
+def test_uploads_are_read_from_the_store_alone(far):
+    assert {PurePosixPath(uri).parent.name for uri in far.first.read} == {"input"}
+    again = curate_uploads(far, "laptop-1")
+    assert again.read == [] and files(again) == {"skip": 3}
+
+
+def not_picked(house):
+    """Names of files of which no frame was picked: those stay in the lake."""
+    picked = {row["frame_id"].partition(":")[0] for row in house.rows("selections")}
+    rows = house.rows("media_sources")
+    return sorted({row["name"] for row in rows if row["sha256"] not in picked})
+
+
+def test_what_the_machine_that_uploads_has_lost_is_removed(far):
+    lost, *_ = not_picked(far)
+    fewer = curate_uploads(far, "laptop-1", lost)
+    assert files(fewer) == {"removed": 1, "skip": 2}
+    assert states(far, fewer)["file", lost] == "removed"
+    for table in OUTPUTS:
+        assert lost not in names_with_outputs(far, table), table
+    back = curate_uploads(far, "laptop-1")
+    assert files(back) == {"new": 1, "skip": 2} and back.read == []
+    assert lost in names_with_outputs(far, "frames")
+
+
+def test_a_changed_upload_is_changed_not_new(far):
+    still(far.media / "a.png", 9)
+    again = curate_uploads(far, "laptop-1")
+    assert files(again) == {"changed": 1, "skip": 2}
+    assert len(names_with_outputs(far, "frames")) == 3
+
+
+def test_what_another_machine_still_has_stays(far):
+    """Both have the same folder and the same files; one loses two of them, then the other one."""
+    first, second = not_picked(far)
+    assert files(curate_uploads(far, "laptop-2")) == {"new": 3}
+    one = curate_uploads(far, "laptop-1", first, second)
+    assert files(one) == {"removed": 2, "skip": 1}
+    assert {first, second} <= names_with_outputs(far, "frames")
+    other = curate_uploads(far, "laptop-2", first)
+    assert files(other) == {"removed": 1, "skip": 2}
+    assert first not in names_with_outputs(far, "frames")
+    assert second in names_with_outputs(far, "frames")
+
+
+def test_a_file_that_could_not_be_read_where_it_was_is_rejected_by_name(far):
+    refs = uploaded(far, "laptop-1")
+    refs[0] = replace(refs[0], stored_uri="", fingerprint="")
+    again = far.run(refs=refs, dataset="uploads", **AGAIN)
+    assert again.rejected() == {"a.png": "MediaUnreadable"}
+    assert "another machine" in again.rejects[0]["message"]
+    assert files(again) == {"failed": 1, "skip": 2}
 
 
 def test_a_folder_that_may_not_be_listed_removes_nothing_of_it(tmp_path):

@@ -60,7 +60,7 @@ TABLES: dict[str, Table] = {
         ),
         # Every place where the same bytes were found; with size and fingerprint it is also the
         # listing cache that spares reading an unchanged file again. `gone`: a later listing of
-        # its source had it no more.
+        # its source had it no more. `stored_uri`: of an upload, where its bytes are.
         _table(
             "media_sources",
             "uri sha256",
@@ -73,6 +73,7 @@ TABLES: dict[str, Table] = {
             attribution=_s,
             seen_at=_time,
             gone=_b,
+            stored_uri=_s,
         ),
         # The ledger: which stage was run on what, by which code, with what end.
         _table(

@@ -253,7 +253,8 @@ class LightlySelectionService:
             )
         request = json.loads(self._store.get(request_key))
         listing = self._store.get(request_key.removesuffix(_REQUEST_END) + "/listing.jsonl")
-        uris = [str(json.loads(line)["uri"]) for line in listing.splitlines()]
+        rows = [json.loads(line) for line in listing.splitlines()]
+        uris = [str(row.get("stored_uri") or row["uri"]) for row in rows]
         return request["run_id"], CurationConfig.model_validate(request["config"]), uris
 
     def _write_scope(self, plan: Plan, relevant: str, names: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from pipeline_project.adapters.addresses import path_of
+from pipeline_project.adapters.addresses import is_here, path_of
 from pipeline_project.core.records import MediaRef
 from pipeline_project.errors import ConfigError, MediaUnreadable
 
@@ -26,8 +26,13 @@ def fetch_file(uri: str) -> Iterator[Path]:
     """Give a `file:///` address's own file for the time of the `with` block.
 
     Raises:
-        MediaUnreadable: it is not there, or may not be looked at.
+        MediaUnreadable: it is not there, may not be looked at, or is another machine's.
     """
+    if not is_here(uri):
+        raise MediaUnreadable(
+            f"Reading {uri}: it is a file of another machine, and could not be read there when it "
+            "was to be uploaded. Check that it is there and may be read, and run again."
+        ) from FileNotFoundError(uri)
     path = path_of(uri)
     try:
         path.stat()

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.ops.batch import Batch
 from pipeline_project.ops.failures import as_failures
 from pipeline_project.resources.curation import CurationResource
 from pipeline_project.resources.instance import RunInstance
 from pipeline_project.resources.store import RunStore
+from pipeline_project.worker.known import uploaded_before
 
 
 @dg.op(
@@ -25,6 +27,7 @@ def upload_video_to_s3(
     curation: CurationResource,
     store: dg.ResourceParam[RunStore],
     instance: dg.ResourceParam[RunInstance],
+    lake: dg.ResourceParam[Lake],
 ) -> Iterator[dg.Output[Batch]]:
     """Upload what the worker cannot read where it is, each file once, under its content hash.
 
@@ -36,7 +39,10 @@ def upload_video_to_s3(
         if batch.in_place:
             deadline = instance.deadline(curation.config().limits.max_runtime_s)
             in_store, in_place = store.upload_unreachable(
-                batch.run_id, keep=instance.keep, deadline=deadline
+                batch.run_id,
+                earlier=lambda: uploaded_before(lake),
+                keep=instance.keep,
+                deadline=deadline,
             )
     if not batch.in_place:
         in_store, in_place = batch.media, 0
