@@ -10,7 +10,7 @@ import secrets
 import socket
 from pathlib import Path
 
-from pipeline_project.adapters.addresses import on_machine
+from pipeline_project.adapters.addresses import is_here, on_machine, place_of
 from pipeline_project.errors import ConfigError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
@@ -18,19 +18,37 @@ _ODD = re.compile(r"[^a-z0-9]+")
 _FILE = "machine"
 
 
-def addresses_of(path: Path, home: Path) -> set[str]:
+def addresses_of(written: str, home: Path) -> set[str]:
     """All addresses by which a lake may know a file of this machine, which need not exist.
 
     Args:
-        path: of the file.
+        written: path of the file, or its `file:///` address; any other address has none here.
         home: where the project keeps its state on this machine.
+
+    Raises:
+        ConfigError: this machine's name is damaged.
     """
-    path = path.expanduser()
-    here = {path.absolute().as_uri(), path.resolve().as_uri()}
-    if not (home / _FILE).exists():  # nothing was ever uploaded from here
-        return here
-    machine = machine_name(home)
-    return here | {on_machine(uri, machine) for uri in here}
+    if "://" in written and not is_here(written):
+        return set()
+    path = place_of(written)
+    try:
+        here = {path.absolute().as_uri(), path.resolve().as_uri()}
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or a null byte
+        return set()
+    machine = known_name(home)
+    return here | {on_machine(uri, machine) for uri in here if machine is not None}
+
+
+def known_name(home: Path) -> str | None:
+    """Give this machine's name; None where nothing was uploaded from it so far.
+
+    Args:
+        home: where the project keeps its state on this machine.
+
+    Raises:
+        ConfigError: as `machine_name`.
+    """
+    return machine_name(home) if os.path.lexists(home / _FILE) else None
 
 
 def machine_name(home: Path) -> str:
@@ -40,12 +58,18 @@ def machine_name(home: Path) -> str:
         home: where the project keeps its state on this machine.
 
     Raises:
-        ConfigError: the file that keeps it holds something else.
+        ConfigError: the file that keeps it holds something else, or cannot be read or written.
     """
     path = home / _FILE
-    if not path.exists():
-        _make(path)
-    name = path.read_text(errors="replace").strip()
+    try:
+        if not os.path.lexists(path):
+            _make(path)
+        name = path.read_text(errors="replace").strip()
+    except OSError as error:
+        raise ConfigError(
+            f"Reading this machine's name from {path}: {error.strerror}. It names the files that "
+            "are uploaded from here: let it be read, and its folder be written."
+        ) from error
     if not _NAME.fullmatch(name):
         raise ConfigError(
             f"Reading this machine's name from {path}: it holds {name[:80]!r}, which is none. "
@@ -64,5 +88,7 @@ def _make(path: Path) -> None:
         os.link(draft, path)  # of several at once the first names it for all
     except FileExistsError:
         pass
+    except OSError:  # a file system without hard links, as of a memory stick
+        draft.rename(path)
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)

@@ -156,7 +156,7 @@ def _work_left(
         that would have to be read to know are left out.
     """
     from pipeline_project.adapters.embedder import open_embedder
-    from pipeline_project.adapters.machine import machine_name
+    from pipeline_project.adapters.machine import known_name
     from pipeline_project.adapters.quality_model import load_classifier
     from pipeline_project.build import open_lake
     from pipeline_project.worker.identify import recall
@@ -165,9 +165,11 @@ def _work_left(
 
     config = settings.curation()
     lake = open_lake(settings)
-    machine = machine_name(settings.home_path) if settings.on == "aws" else ""
-    at_home = {on_machine(ref.uri, machine): ref.uri for ref in refs}  # files that are uploaded
-    listed = [replace(ref, uri=on_machine(ref.uri, machine)) for ref in refs]
+    listed = list(refs)
+    if settings.on == "aws":  # files that are uploaded; without a name none was so far
+        machine = known_name(settings.home_path) or "unnamed"
+        listed = [replace(ref, uri=on_machine(ref.uri, machine)) for ref in refs]
+    at_home = {ref.uri: own.uri for ref, own in zip(listed, refs, strict=True)}
     recalled = {} if config.rehash else recall(lake, listed)
     stages = Stages(
         config,

@@ -64,7 +64,7 @@ def purge(
             lake,
             source,
             new_run_id("purge"),
-            addresses_of(Path(source), settings.home_path),
+            addresses_of(source, settings.home_path),
         )
     except PipelineError:
         if begun:  # it was this very source

@@ -44,9 +44,9 @@ def why(
     from pipeline_project.versions.why import why as explain
 
     lake, settings = opened(config, home)
+    addresses = addresses_of(name, settings.home_path)  # also of a file that is gone
     path = Path(name).expanduser()
     uri = path.resolve().as_uri() if path.exists() else None
-    addresses = addresses_of(path, settings.home_path) if uri is not None else ()
     unlisted = _unlisted(path) if uri is not None else ""
     try:
         found = explain(lake, name, addresses)

@@ -6,6 +6,7 @@ What the keys are called is decided in `worker/request.py`; here is only the tra
 import hashlib
 import json
 import re
+import stat
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -14,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_project.adapters.addresses import is_bucket, on_machine, path_of
-from pipeline_project.adapters.machine import machine_name
+from pipeline_project.adapters.machine import known_name, machine_name
 from pipeline_project.adapters.object_store.base import ObjectStore
 from pipeline_project.adapters.waiting import Deadline
 from pipeline_project.core.records import MediaRef
-from pipeline_project.errors import PipelineError, RemoteFailed, StoreError
+from pipeline_project.errors import ConfigError, PipelineError, RemoteFailed, StoreError
 from pipeline_project.resources.uploads import upload_files
 from pipeline_project.worker.request import (
     WorkerRequest,
@@ -60,6 +61,11 @@ class RunStore:
                 probe.write(b"probe")
         except OSError as error:
             problems.append(f"the home folder {self._home} cannot be written: {error.strerror}")
+        try:
+            if is_bucket(self.objects.root):  # here, not when the instance was started
+                known_name(self._home)
+        except ConfigError as error:
+            problems.append(str(error))
         return [*problems, *self._check()]
 
     def _write_probe(self) -> list[str]:
@@ -121,6 +127,8 @@ class RunStore:
             path = path_of(ref.uri)
             # Before it is read: one that is written to meanwhile is new to the next run.
             found = path.stat()
+            if not stat.S_ISREG(found.st_mode):  # reading a pipe would never end
+                raise OSError(f"{path} is no file.")
             there = replace(
                 ref,
                 uri=on_machine(ref.uri, machine),

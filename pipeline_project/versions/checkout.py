@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pipeline_project.adapters.addresses import shown
 from pipeline_project.adapters.lake.base import Commit, Lake
 from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.adapters.media.reader import LocalMediaReader
@@ -64,6 +65,7 @@ class Checkout:
             LakeError: the revision knows no such file, or its bytes are not kept anywhere.
             ConfigError: several files are meant, or the target exists.
         """
+        name = shown(name)  # no row holds other bytes than text
         for find in (self._output, self._frame, self._source):
             if (found := find(name)) is not None:
                 data, own_name, kind, origin = found

@@ -22,6 +22,7 @@ from pipeline_project.worker.collections.held import output_key
 from pipeline_project.worker.request import output_prefix
 
 _HIDDEN = ".store"  # where a local store keeps its locks and what it has not finished
+_ODD = "surrogateescape"  # a path may hold other bytes than UTF-8
 _REPORT = "report.html"  # holds thumbnails of all that was looked at
 
 
@@ -116,13 +117,14 @@ def _without(key: str, data: bytes, needles: list[bytes]) -> bytes | None:
         lines = data.splitlines(keepends=True)
         return b"".join(line for line in lines if not any(each in line for each in needles))
     if key.endswith(".csv"):
-        rows = csv.reader(io.StringIO(data.decode(), newline=""))
+        rows = csv.reader(io.StringIO(data.decode("utf-8", _ODD), newline=""))
+        words = [needle.decode("utf-8", _ODD) for needle in needles]
         written = io.StringIO(newline="")
         keep = csv.writer(written, lineterminator="\r\n" if b"\r\n" in data else "\n")
         for row in rows:
-            if not any(each.decode() in cell for cell in row for each in needles):
+            if not any(word in cell for cell in row for word in words):
                 keep.writerow(row)
-        return written.getvalue().encode()
+        return written.getvalue().encode("utf-8", _ODD)
     if key.endswith("selection.json"):
         try:
             fields: dict[str, Any] = json.loads(data)
@@ -135,7 +137,7 @@ def _without(key: str, data: bytes, needles: list[bytes]) -> bytes | None:
 
 
 def _mentions(row: object, needles: list[bytes]) -> bool:
-    texts = [json.dumps(row, ensure_ascii=each).encode() for each in (True, False)]
+    texts = [json.dumps(row, ensure_ascii=each).encode("utf-8", _ODD) for each in (True, False)]
     return any(needle in text for needle in needles for text in texts)
 
 
@@ -149,7 +151,7 @@ def _needles(plan: Plan, files: list[str]) -> list[bytes]:
 
 
 def _forms(word: str) -> list[bytes]:
-    plain = word.encode("utf-8", "surrogateescape")
+    plain = word.encode("utf-8", _ODD)
     escaped = json.dumps(word)[1:-1].encode()
     return [plain] if escaped == plain else [plain, escaped]
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from pipeline_project.adapters.addresses import shown
 from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.lake.schemas import TABLES
 from pipeline_project.core.frame_names import token_in, token_of
@@ -55,6 +56,7 @@ def why(lake: Lake, name: str, addresses: Collection[str] = ()) -> list[Row]:
     Raises:
         ConfigError: nothing has this name; the message lists names that are like it.
     """
+    name = shown(name)  # no row holds other bytes than text; an address encodes them
     base = name.replace("\\", "/").rpartition("/")[2]
     frames = [name] if _FRAME.fullmatch(name) else _frames_named(lake, base)
     found = [facts for frame in frames if (facts := _frame(lake, frame)) is not None]

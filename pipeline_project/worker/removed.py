@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
-from urllib.parse import quote, unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 import numpy as np
 import pyarrow as pa
@@ -127,19 +127,25 @@ def _passing(ref: MediaRef, config: CurationConfig) -> bool:
 
 def _root(ref: MediaRef) -> str | None:
     """Address that a listing lies below; None where its files are not named by their places."""
-    for name in (ref.name, quote(ref.name)):
-        if ref.uri.endswith("/" + name):
-            return ref.uri.removesuffix("/" + name)
-    return None
+    if ref.uri.startswith("file:"):
+        root, *tail = ref.uri.rsplit("/", ref.name.count("/") + 1)
+        return root if _read("/".join(tail)) == ref.name else None
+    return ref.uri.removesuffix("/" + ref.name) if ref.uri.endswith("/" + ref.name) else None
 
 
 def _is_one_file(ref: MediaRef) -> bool:
-    return PurePosixPath(ref.source).name == ref.name
+    source = _read(ref.source) if ref.source.startswith("file:") else ref.source
+    return PurePosixPath(source).name == ref.name
+
+
+def _read(quoted: str) -> str:
+    """Part of a `file:` address as a listing names files: odd bytes show as hexadecimal."""
+    return unquote_to_bytes(quoted).decode("utf-8", "backslashreplace")
 
 
 def _would_be_listed(uri: str, root: str, include: Sequence[str]) -> bool:
     relative = uri.removeprefix(root + "/")
-    relative = unquote(relative) if uri.startswith("file:") else relative
+    relative = unquote(relative, errors="surrogateescape") if uri.startswith("file:") else relative
     if include:
         return any(fnmatchcase(relative, pattern) for pattern in include)
     return PurePosixPath(relative).suffix.lower() in MEDIA_SUFFIXES

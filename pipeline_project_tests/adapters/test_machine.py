@@ -1,5 +1,6 @@
 """A machine's name for others is its own, lasting, and the same for all its processes."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_project.adapters.machine import addresses_of, machine_name
+from pipeline_project.adapters.machine import addresses_of, known_name, machine_name
 from pipeline_project.errors import ConfigError
 
 PROGRAM = "import sys; from pathlib import Path; from pipeline_project.adapters.machine import *; "
@@ -48,9 +49,44 @@ def test_a_damaged_name_is_told(tmp_path, held):
         machine_name(tmp_path)
 
 
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to(path)])
+def test_a_name_that_cannot_be_read_is_told(tmp_path, make):
+    make(tmp_path / "machine")
+    with pytest.raises(ConfigError, match="let it be read"):
+        machine_name(tmp_path)
+
+
+def test_a_home_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(ConfigError, match="its folder be written"):
+        machine_name(tmp_path / "home")
+
+
+def test_a_name_is_made_where_there_are_no_hard_links(tmp_path, monkeypatch):
+    def link(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    assert machine_name(tmp_path) == machine_name(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["machine"]
+
+
+def test_asking_for_a_name_that_there_may_be_makes_none(tmp_path):
+    assert known_name(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+    assert machine_name(tmp_path) == known_name(tmp_path)
+
+
 def test_a_file_is_known_by_its_path_and_where_uploads_were_by_the_machine_too(tmp_path):
-    path = Path("/a b/c.mp4")
+    path = "/a b/c.mp4"
     assert addresses_of(path, tmp_path) == {"file:///a%20b/c.mp4"}
     assert not (tmp_path / "machine").exists()
     name = machine_name(tmp_path)
     assert addresses_of(path, tmp_path) == {"file:///a%20b/c.mp4", f"file://{name}/a%20b/c.mp4"}
+    assert addresses_of("file:///a%20b/c.mp4", tmp_path) == addresses_of(path, tmp_path)
+
+
+@pytest.mark.parametrize("written", ["s3://bucket/c.mp4", "file://other-1f00c2aa/c.mp4", "a\0b"])
+def test_what_is_no_file_of_this_machine_has_no_address_here(tmp_path, written):
+    machine_name(tmp_path)
+    assert addresses_of(written, tmp_path) == set()

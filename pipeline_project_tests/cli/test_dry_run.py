@@ -7,7 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline_project import build
 from pipeline_project.adapters.media.reader import LocalMediaReader
+from pipeline_project.cli import dry_run
+from pipeline_project.settings import load_settings
 from pipeline_project_tests import media_files
 from pipeline_project_tests.worker.footage import film, still
 from pipeline_project_tests.worker.house import House
@@ -110,3 +113,12 @@ def test_a_run_that_reads_everything_again_knows_nothing_beforehand(house, dry):
     house.run()
     facts, opened = dry(REHASH="true")
     assert facts["known_files"] == 0 and len(opened) == 6
+
+
+def test_asking_what_was_uploaded_makes_this_machine_no_name(house, monkeypatch):
+    monkeypatch.setenv("PIPELINE_HOME", str(house.home))
+    monkeypatch.setenv("PIPELINE_ON", "aws")
+    lake = house.lake  # in place of the bucket's
+    monkeypatch.setattr(build, "open_lake", lambda settings: lake)
+    left = dry_run._work_left(load_settings(), house.listing())
+    assert left == {} and not (house.home / "machine").exists()

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 
 import pytest
@@ -8,6 +9,8 @@ from pipeline_project.adapters.lake.schemas import TABLES, embeddings_table
 from pipeline_project.adapters.lake.upkeep import Upkeep
 from pipeline_project.adapters.object_store.local import LocalObjectStore
 from pipeline_project_tests.versions.test_collecting import aged
+from pipeline_project_tests.worker.footage import still
+from pipeline_project_tests.worker.house import House
 
 GONE, STAYS, SHARED = "a" * 64, "b" * 64, "c" * 64
 VECTORS = embeddings_table("space", 2)
@@ -135,6 +138,19 @@ def test_a_purged_source_is_nowhere_on_disk_and_in_no_version(pipeline, house):
     assert lake.read(TABLES["frames"])["media_sha256"].to_pylist() == [STAYS]
     assert [each.message for each in lake.log("side")][0].startswith("a source was purged")
     assert any("secret" in each and "the file itself" in each for each in told["left"])
+
+
+def test_a_source_of_other_bytes_than_text_is_purged_by_its_path(pipeline, tmp_path):
+    house = House(tmp_path)
+    odd = still(house.media / os.fsdecode(b"odd \xff.png"), 0)
+    still(house.media / "stays.png", 1)
+    house.publish(house.run().result)
+    sha256 = house.sha256(odd.name)
+    assert mentions(tmp_path, sha256.encode())
+    answer = pipeline("purge", odd, "--yes", "--home", house.home, "--out", house.out)
+    assert answer.code == 0, answer.err
+    assert mentions(tmp_path, sha256.encode(), rb"odd \xff") == []
+    assert mentions(house.out, b"stays.png")
 
 
 def test_what_is_not_of_the_source_stays_as_it_was(pipeline, house):

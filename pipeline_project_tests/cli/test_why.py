@@ -1,6 +1,7 @@
 """`pipeline why`, on a lake that the real worker made."""
 
 import json
+import os
 
 import pytest
 
@@ -131,3 +132,16 @@ def test_frames_of_a_removed_file_are_still_explained(tmp_path, capsys):
     assert facts["selections"][0]["selection_id"] == first.result.selection_id
     _, [file], _ = ask(house, capsys, gone)
     assert file["removed"] and "not there any more" in file["why"]
+    for name in (house.media / gone, (house.media / gone).as_uri()):
+        assert ask(house, capsys, name)[1] == [file]
+
+
+def test_a_file_is_found_by_a_path_of_other_bytes_than_text(tmp_path, capsys, monkeypatch):
+    house = House(tmp_path)
+    path = house.media / os.fsdecode(b"odd \xff.png")
+    still(path, 0)
+    house.run()
+    monkeypatch.chdir(house.media)
+    for name in (path, path.name, "odd \\xff.png"):
+        code, [facts], _ = ask(house, capsys, name)
+        assert code == 0 and facts["uri"] == path.as_uri()

@@ -106,6 +106,20 @@ def test_a_file_that_changed_or_whose_upload_is_gone_is_sent_again(far, media):
     assert listed(far, "run-2")["a.MP4"].read_uri.endswith(other)
 
 
+def test_a_pipe_among_the_files_is_left_out_and_holds_nothing_up(far, media):
+    os.mkfifo(media / "pipe.png")
+    far.write_listing("run", FolderSource(media).list())
+    assert upload(far, "run") == (3, 2)
+    assert listed(far, "run")["pipe.png"].stored_uri == ""
+
+
+def test_a_damaged_name_of_this_machine_is_told_before_anything_starts(far, tmp_path):
+    assert far.check() == []
+    (tmp_path / "home" / "machine").write_text("../x")
+    [problem] = far.check()
+    assert "Delete the file" in problem
+
+
 def test_a_worker_on_this_machine_reads_them_in_place(media, tmp_path):
     store = RunStore(LocalObjectStore(tmp_path / "store"), tmp_path)
     store.write_listing("run", FolderSource(media).list())

@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 import pytest
 
-from pipeline_project.adapters.addresses import on_machine, path_of
+from pipeline_project.adapters.addresses import as_text, on_machine, path_of
+from pipeline_project.adapters.sources.folder import FolderSource
 from pipeline_project.worker import ledger, looking, run, select_stage, stages
 from pipeline_project.worker.states import states_of_run
 from pipeline_project_tests import media_files
@@ -158,6 +159,24 @@ def test_a_removed_file_that_is_back_is_new_and_nothing_is_computed_again(house)
     assert files(again) == {"new": 1, "skip": 2}
     assert again.counts["decoded_files"] == again.counts["hashed_files"] == 0
     assert "c.mp4" in names_with_outputs(house, "labels")
+
+
+@pytest.mark.parametrize("last", [b"z\xff/last \xfe.png", "z#?%41/ü.png".encode(), b"z\nz.png"])
+def test_a_file_is_removed_whatever_the_name_of_the_last_one_listed(house, last):
+    path = house.media / os.fsdecode(last)
+    path.parent.mkdir(exist_ok=True)
+    shutil.copy(house.media / "a.png", path)
+    house.run(**AGAIN)
+    (house.media / "c.mp4").unlink()
+    assert files(house.run(**AGAIN)) == {"removed": 1, "skip": 3}
+
+
+def test_one_file_of_odd_bytes_as_the_source_removes_nothing(house):
+    path = house.media / os.fsdecode(b"odd \xff.png")
+    shutil.copy(house.media / "a.png", path)
+    house.run(**AGAIN)
+    refs = list(FolderSource(path, spec=as_text(str(path))).list())
+    assert files(house.run(refs=refs, **AGAIN)) == {"skip": 1}
 
 
 def test_contents_that_another_file_holds_stay(house):
