@@ -150,8 +150,8 @@ def large(known: int, home: Path) -> list[tuple[str, bool]]:
     nothing = again["hashed"] == again["decoded"] == 0
     return [
         (f"1 new beside {known:,}: looked at exactly once, and not again", once and nothing),
-        (f"deciding {known:,} + 1 takes under 10 s", decided["wall_s"] < 10),
-        (f"deciding {known:,} + 1 takes under 2 GB", decided["peak_mb"] < 2_000),
+        (f"the whole run of {known:,} + 1 takes under 10 s", done["wall_s"] < 10),
+        (f"the whole run of {known:,} + 1 takes under 2 GB", done["peak_mb"] < 2_000),
     ]
 
 
@@ -272,9 +272,9 @@ def decide(home: str) -> dict:
 def run_worker(home: str) -> dict:
     """One run as the job starts it: from the listing in the store to the selection."""
     folder = Path(home)
-    listing = _listing(folder)
+    request = ask(folder, _listing(folder))  # of which nothing is left in this process
     with Timed() as timed:
-        result = curate(folder, listing)
+        result = work(folder.as_uri(), request, LineProgress(interval_s=1e9))
     lake = lake_of(folder)
     new = {
         row["sha256"]
@@ -308,6 +308,11 @@ def _most_rows(lake: LanceLake, table: str, files: set[str]) -> int:
 
 
 def curate(folder: Path, listing: bytes, **settings: object) -> WorkerResult:
+    return work(folder.as_uri(), ask(folder, listing, **settings), LineProgress(interval_s=1e9))
+
+
+def ask(folder: Path, listing: bytes, **settings: object) -> str:
+    """Write a request and its listing, as the step before the worker does; gives its key."""
     store = LocalObjectStore(folder / "store")
     run_id = f"run-{time.time_ns()}"
     request = WorkerRequest(
@@ -317,7 +322,7 @@ def curate(folder: Path, listing: bytes, **settings: object) -> WorkerResult:
     )
     store.put(listing_key(run_id), listing)
     store.put(request_key(run_id), request.model_dump_json().encode())
-    return work(folder.as_uri(), request_key(run_id), LineProgress(interval_s=1e9))
+    return request_key(run_id)
 
 
 def list_bucket(keys: int) -> dict:

@@ -6,7 +6,7 @@ of a file is done, each as one comparison of two columns.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, overload
 
@@ -54,6 +54,11 @@ class Recollection:
     returned: npt.NDArray[np.bool_]
     sources: pa.Table
     at: pa.Array
+
+    def without_sources(self) -> "Recollection":
+        """The same without the listing cache, which is by far the largest part of it."""
+        nothing = self.sources.schema.empty_table()
+        return replace(self, sources=nothing, at=pa.nulls(0, self.at.type))
 
 
 def recollect(lake: Lake, listing: Listing) -> Recollection:

@@ -58,6 +58,7 @@ def note_files(
     checkpoints.take(removal.rows)
     checkpoints.take(book.identified(found, moved_back(found)))
     checkpoints.take(book.removed(removal.files))
+    found.memory = found.memory.without_sources()  # nobody asks again: memory for the selection
 
 
 def note_counts(

@@ -30,7 +30,7 @@ from pipeline_project.worker.datapool import (
 from pipeline_project.worker.frames import embeddings_of
 from pipeline_project.worker.identify import KnownMedia
 from pipeline_project.worker.inputs import PoolInputs
-from pipeline_project.worker.key_columns import KeyColumns, key_columns
+from pipeline_project.worker.key_columns import KeyColumns
 from pipeline_project.worker.known import MediaList
 from pipeline_project.worker.ledger import Row, Rows
 from pipeline_project.worker.objects import Objects, ObjectsFound
@@ -114,7 +114,7 @@ class SelectionStage:
     ) -> SelectionFacts:
         """Select once; raises StoreConflict where the past it knew is not the whole past."""
         embeddings = embeddings_of(self.parts.embedder)
-        columns = key_columns(media, keys)
+        columns = KeyColumns(media, keys)
         turns = Turns(self.parts.store, self.config.dataset)
         turn, earlier = turns.next(self._earlier)
         edits = self._edits()
@@ -304,6 +304,8 @@ class SelectionStage:
         """
         wanted = {frame.partition(":")[0] for frame in review.wanted - set(pool.frame_ids)}
         if self.config.datapool.process_all:
+            return list(media)
+        if not len(pool.seen):
             return list(media)
         unseen = pc.invert(pc.is_in(columns.sample, value_set=pool.seen))
         if wanted:

@@ -161,6 +161,10 @@ class KeysOfFiles(Mapping[str, FrameKeys]):
         """Keys of one file."""
         return self.kept.get(sha256) or self._make[self.kinds[sha256]](sha256)
 
+    def made(self, sha256: str, kind: MediaKind) -> FrameKeys:
+        """Keys of a file of a kind by these stages, whatever older results are kept."""
+        return self._make[kind](sha256)
+
     def narrowed(self, kinds: Mapping[str, MediaKind]) -> "KeysOfFiles":
         """The same, of some files only, whose kinds are at hand."""
         return KeysOfFiles(self._stages, kinds, self.kept)

@@ -133,14 +133,22 @@ def _last_of_each_key(rows: pa.Table, table: Table) -> pa.Table:
     """
     count = rows.num_rows
     key = list(table.key[:-1])
-    if any(pc.count_distinct(rows[column]).as_py() == count for column in key):
-        return rows  # as usual; comparing whole keys is far slower
+    distinct: dict[str, int] = {}
+    for column in key:
+        distinct[column] = pc.count_distinct(rows[column]).as_py()
+        if distinct[column] == count:
+            return rows  # as usual; comparing whole keys is far slower
     place = pa.array(np.arange(count))
     age = pc.cast(rows[_AGE], pa.int64())
     order = pc.subtract(place, pc.multiply(age, count))  # by commit, then by place; all differ
-    last = (
-        rows.select(key).append_column("order", order).group_by(key).aggregate([("order", "max")])
-    )
-    if last.num_rows == count:
+    # Rows that are alone with their value in one column have a key of their own.
+    column = max(key, key=distinct.__getitem__)
+    values = pc.value_counts(rows[column])
+    repeated = values.field("values").filter(pc.greater(values.field("counts"), 1))
+    shared = pc.is_in(rows[column], value_set=repeated)
+    compared = rows.select(key).append_column("order", order).filter(shared)
+    last = compared.group_by(key).aggregate([("order", "max")])["order_max"]
+    if len(last) == compared.num_rows:
         return rows
-    return rows.filter(pc.is_in(order, value_set=last["order_max"].combine_chunks()))
+    newest = pc.is_in(order, value_set=last.combine_chunks())
+    return rows.filter(pc.or_(pc.invert(shared), newest))

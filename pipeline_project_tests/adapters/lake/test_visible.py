@@ -33,3 +33,26 @@ def test_rows_of_very_many_keys_are_found_whatever_is_compared_at_once(
     assert [row["jpeg"] for row in found.to_pylist()] == [
         f"{n} 1".encode() for n in range(3, 40, 4)
     ]
+
+
+def test_of_keys_of_two_columns_only_those_that_are_alike_in_both_are_one(tmp_path):
+    """Each part of the key stands in many rows, as a frame does in many selections."""
+    lake = LanceLake(tmp_path.as_uri(), LocalObjectStore(tmp_path))
+    table = TABLES["candidates"]
+
+    def commit(*keys, outcome):
+        writer = lake.begin(run_id=outcome)
+        rows = [{"selection_id": one, "frame_id": two, "outcome": outcome} for one, two in keys]
+        writer.append(table, rows)
+        writer.commit(outcome)
+
+    commit(("s1", "a"), ("s1", "b"), ("s2", "a"), ("s1", "alone"), outcome="first")
+    commit(("s2", "a"), ("s2", "b"), outcome="second")
+    rows = lake.read(table, columns=["selection_id", "frame_id", "outcome"]).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [
+        ("s1", "a", "first"),
+        ("s1", "b", "first"),
+        ("s1", "alone", "first"),
+        ("s2", "a", "second"),
+        ("s2", "b", "second"),
+    ]
