@@ -217,6 +217,7 @@ def _place(
         run_id=str(uuid.uuid4()),
         session=session,
         source=settings.curation().source_access,
+        branch=settings.branch,
         processes=processes or settings.limits.threads or os.cpu_count() or 1,
         tell=tell,
     )

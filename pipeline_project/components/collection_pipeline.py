@@ -155,6 +155,7 @@ class CollectionPipeline(dg.Component):
             run_id=context.run.run_id,
             session=session,
             source=settings.curation().source_access,
+            branch=settings.branch,
             processes=settings.limits.threads or 0,
             tell=tell,
         )

@@ -43,6 +43,30 @@ def test_the_example_is_planned_run_and_shown(folder):
     }
 
 
+def test_a_branch_has_collections_of_its_own(folder, tmp_path):
+    home = {"PIPELINE_HOME": str(tmp_path)}
+
+    def on(branch, *words):
+        given = {**home, "PIPELINE_BRANCH": branch, "PIPELINE_LIMITS__THREADS": "1"}
+        return run(folder, "pipeline", *words, **given)
+
+    command = ("collections", "run", "quality", "--step", "vol")
+    missing = on("try", *command)
+    assert missing.returncode == 1 and "no branch, tag or commit" in missing.stderr
+    first = on("main", *command)
+    assert first.returncode == 0, first.stderr
+    assert on("main", "branch", "try").returncode == 0
+    tried = on("try", "collections", "run", "quality")
+    assert tried.returncode == 0, tried.stderr
+
+    def counted(branch):
+        lines = on(branch, "collections", "show", "quality", "--json").stdout.splitlines()
+        return {row["collection"]: row["files"] for row in map(json.loads, lines)}
+
+    assert counted("main")["vol"] == counted("try")["vol"] == 7
+    assert (counted("main")["cls"], counted("try")["cls"]) == (0, 7)
+
+
 def test_the_example_is_never_written_over(folder):
     done = collections(folder, "init", "quality")
     assert (done.returncode, "is there already" in done.stderr) == (2, True)

@@ -13,6 +13,7 @@ def open_place(
     run_id: str,
     session: AwsSession | None = None,
     source: SourceAccessConfig | None = None,
+    branch: str = "main",
     processes: int = 0,
     tell: Tell | None = None,
 ) -> Place:
@@ -23,6 +24,7 @@ def open_place(
         run_id: named in commits and results.
         session: of the account that uses a home in a bucket.
         source: who reads sources in buckets.
+        branch: of the lake, read and written.
         processes: how many work at once; 0 means one per processor.
         tell: called with a step's name, datums done and datums to do.
 
@@ -31,9 +33,10 @@ def open_place(
     """
     home = open_home(root, session)
     return Place(
-        lake=home.lake,
+        lake=home.lake.on_branch(branch),
         access=Access(home.store.root, session.access if session else None, source),
         run_id=run_id,
+        branch=branch,
         processes=processes,
         tell=tell or (lambda step, done, total: None),
     )
