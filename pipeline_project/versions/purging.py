@@ -6,7 +6,7 @@ Bytes that another source holds too stay with that source; only the origin is fo
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -100,7 +100,7 @@ def make_plan(lake: LanceLake, source: str, purge_id: str, addresses: Collection
         ConfigError: several sources are called so.
     """
     upkeep = Upkeep(lake)
-    columns = ["uri", "sha256", "name", "seen_at", "gone"]
+    columns = ["uri", "sha256", "name", "seen_at", "gone", "source", "stored_uri"]
     rows = list(_rows(upkeep, TABLES["media_sources"], columns))
     rows += list(_rows(upkeep, TABLES["rejects"], columns))
     rows += list(member_sources(upkeep))
@@ -108,8 +108,10 @@ def make_plan(lake: LanceLake, source: str, purge_id: str, addresses: Collection
     meant = [row for row in rows if row["uri"] in wanted or row["sha256"] == source]
     if not meant:
         meant = [row for row in rows if row["name"] == source]
-        if len({row["uri"] for row in meant}) > 1:
-            addresses = ", ".join(sorted({row["uri"] for row in meant})[:5])
+        called = {row["uri"] for row in meant}
+        called -= _upload_places(rows, called)
+        if len(called) > 1:
+            addresses = ", ".join(sorted(called)[:5])
             raise ConfigError(
                 f"Purging {source}: several sources are called so. Name one by its address: "
                 f"{addresses}."
@@ -120,6 +122,7 @@ def make_plan(lake: LanceLake, source: str, purge_id: str, addresses: Collection
             "address, path, name below the source, or SHA-256."
         )
     uris = {row["uri"] for row in meant}
+    uris |= _upload_places(rows, uris)
     contents = {row["sha256"] for row in rows if row["uri"] in uris and row["sha256"]}
     last = {(row["uri"], row["sha256"]): row for row in sorted(rows, key=_seen)}
     shared = {
@@ -142,6 +145,16 @@ def make_plan(lake: LanceLake, source: str, purge_id: str, addresses: Collection
         outputs=collections.outputs,
         turns=collections.turns,
     )
+
+
+def _upload_places(rows: Sequence[dict[str, Any]], uris: Collection[str]) -> set[str]:
+    """Where uploads of these sources are, if an older version took that for their address."""
+    places = {row["stored_uri"] for row in rows if row["uri"] in uris and row.get("stored_uri")}
+    return {
+        row["uri"]
+        for row in rows
+        if row["uri"] in places and not (row.get("source") or "").startswith("pexels:")
+    }
 
 
 def write_plan(lake: LanceLake, plan: Plan) -> None:

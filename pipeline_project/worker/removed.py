@@ -61,7 +61,7 @@ def find_removed(lake: Lake, found: Identified, config: CurationConfig, run_id: 
         removal.files = [{**newest[uri], "gone": True, "seen_at": now} for uri in sorted(gone)]
         removal.rows.add(TABLES["media_sources"], *removal.files)
     left = {str(row["sha256"]) for row in removal.files} | _superseded(found)
-    removal.contents = sorted(_held_nowhere(left, gone, found))
+    removal.contents = sorted(_held_nowhere(left, gone, found, lake))
     kept = _picked(lake, removal.contents)
     removal.rows.add(
         TABLES["removals"],
@@ -159,7 +159,7 @@ def _superseded(found: Identified) -> set[str]:
     return set(before.filter(other).to_pylist())
 
 
-def _held_nowhere(left: set[str], gone: set[str], found: Identified) -> set[str]:
+def _held_nowhere(left: set[str], gone: set[str], found: Identified, lake: Lake) -> set[str]:
     """Those of these contents that no address holds any more."""
     if not left:
         return set()
@@ -167,9 +167,9 @@ def _held_nowhere(left: set[str], gone: set[str], found: Identified) -> set[str]
     here = pc.is_in(wanted, value_set=found.sha256)
     left = set(wanted.filter(pc.invert(here)).to_pylist())
     sources = found.memory.sources
-    holding = sources.filter(pc.is_in(sources["sha256"], value_set=wanted))
     # Of other addresses the newest row alone says what they hold.
-    others = set(holding["uri"].to_pylist()) - gone
+    others = set(sources.filter(pc.is_in(sources["sha256"], value_set=wanted))["uri"].to_pylist())
+    others -= gone
     rows = sources.filter(pc.is_in(sources["uri"], value_set=pa.array(sorted(others), pa.string())))
     newest: dict[str, Row] = {}
     for row in rows.to_pylist():
@@ -183,10 +183,23 @@ def _held_nowhere(left: set[str], gone: set[str], found: Identified) -> set[str]
             )
         ).to_pylist()
     )
-    held = {
-        str(row["sha256"]) for uri, row in newest.items() if not row["gone"] and uri not in listed
-    }
-    return left - held
+    holding = [row for uri, row in newest.items() if not row["gone"] and uri not in listed]
+    places = _upload_places(lake, holding)
+    return left - {str(row["sha256"]) for row in holding if row["uri"] not in places}
+
+
+def _upload_places(lake: Lake, rows: Sequence[Row]) -> set[str]:
+    """Those of these addresses that are places of uploads, which older versions took for files.
+
+    Whose file it was tells its address on that machine, since it was uploaded again.
+    """
+    named = {str(row["uri"]) for row in rows if str(row["sha256"]) in str(row["uri"])}
+    if not named:
+        return set()
+    table = TABLES["media_sources"]
+    stored = lake.read(table, columns=["stored_uri"], where=("stored_uri", named))["stored_uri"]
+    own = lake.read(table, columns=["uri", "source"], where=("uri", set(stored.to_pylist())))
+    return {row["uri"] for row in own.to_pylist() if not row["source"].startswith(_PEXELS)}
 
 
 def _picked(lake: Lake, contents: Collection[str]) -> dict[str, list[str]]:

@@ -153,6 +153,39 @@ def test_a_source_of_other_bytes_than_text_is_purged_by_its_path(pipeline, tmp_p
     assert mentions(house.out, b"stays.png")
 
 
+def uploads(source):
+    """One upload, as an older version and as this one knew it; the older was of this source."""
+    place = f"s3://bucket/home/input/{GONE}.mp4"
+    known = {"sha256": GONE, "name": "secret.mp4"}
+    return [
+        (TABLES["media_sources"], {**known, "uri": place, "source": source}),
+        (
+            TABLES["media_sources"],
+            {**known, "uri": "file://ann-1/secret.mp4", "stored_uri": place, "source": "/footage"},
+        ),
+        (TABLES["media"], {"sha256": GONE}),
+    ]
+
+
+@pytest.mark.parametrize("by", ["secret.mp4", "file://ann-1/secret.mp4"])
+def test_an_upload_that_an_older_version_knew_by_its_place_goes_with_its_file(
+    pipeline, tmp_path, by
+):
+    lake = opened(tmp_path / "home")
+    commit(lake, uploads("/footage"))
+    answer = pipeline("purge", by, "--yes", "--home", tmp_path / "home")
+    assert answer.code == 0, answer.err
+    assert "0 contents stay" in answer.err and counts(lake, "main")["media"] == 0
+
+
+def test_a_download_of_the_same_bytes_is_another_source_than_the_upload(pipeline, tmp_path):
+    lake = opened(tmp_path / "home")
+    commit(lake, uploads("pexels:id:7"))
+    answer = pipeline("purge", "file://ann-1/secret.mp4", "--yes", "--home", tmp_path / "home")
+    assert answer.code == 0, answer.err
+    assert "1 contents stay" in answer.err and counts(lake, "main")["media"] == 1
+
+
 def test_what_is_not_of_the_source_stays_as_it_was(pipeline, house):
     purge(pipeline, house, "secret.mp4", "--yes")
     for folder in (house / "home/store/output/s1", house / "curated/s1"):

@@ -251,6 +251,20 @@ def test_what_the_machine_that_uploads_has_lost_is_removed(far):
     assert lost in names_with_outputs(far, "frames")
 
 
+def test_an_upload_that_an_older_version_knew_by_its_place_goes_with_its_file(tmp_path):
+    house = House(tmp_path)
+    for scene in range(3):
+        still(house.media / f"{scene}.png", scene)
+    older = [replace(ref, uri=ref.stored_uri, stored_uri="") for ref in uploaded(house, "ann")]
+    house.first = house.run(refs=older, datapool={"enabled": False}, selection={"n_samples": 1})
+    curate_uploads(house, "ann")
+    name, *_ = not_picked(house)
+    again = curate_uploads(house, "ann", name)
+    assert files(again) == {"removed": 1, "skip": 2}
+    for table in OUTPUTS:
+        assert name not in names_with_outputs(house, table)
+
+
 def test_a_changed_upload_is_changed_not_new(far):
     still(far.media / "a.png", 9)
     again = curate_uploads(far, "laptop-1")
