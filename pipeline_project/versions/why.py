@@ -120,6 +120,7 @@ def _rejected(lake: Lake, name: str, addresses: Collection[str]) -> list[Row]:
             "attribution": "{}",
         }
         for row in rows
+        if row["uri"]  # others are of whole sets, and counts
     ]
 
 

@@ -118,6 +118,11 @@ def test_an_unknown_name_is_wrong_use_and_names_like_it_are_shown(house, capsys)
     assert code == 2 and not said and "holiday.mp4" in error
 
 
+def test_a_dataset_is_no_file(house, capsys):
+    assert {row["name"] for row in house.rows("states")} > {"default"}  # the state of its set
+    assert ask(house, capsys, "default")[0] == 2
+
+
 def test_frames_of_a_removed_file_are_still_explained(tmp_path, capsys):
     house = House(tmp_path)
     for scene in range(2):
