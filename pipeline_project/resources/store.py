@@ -125,7 +125,6 @@ class RunStore:
 
         def upload(ref: MediaRef) -> MediaRef:
             path = path_of(ref.uri)
-            # Before it is read: one that is written to meanwhile is new to the next run.
             found = path.stat()
             if not stat.S_ISREG(found.st_mode):  # reading a pipe would never end
                 raise OSError(f"{path} is no file.")
@@ -139,6 +138,10 @@ class RunStore:
             if stored is None:
                 suffix = path.suffix.lower()
                 stored, _ = self.add_media(path, suffix if _SUFFIX.fullmatch(suffix) else "")
+                now = path.stat()
+                if (now.st_size, now.st_mtime_ns) != (found.st_size, found.st_mtime_ns):
+                    # Its object may hold other bytes than its name says.
+                    raise OSError(f"{path} changed while it was sent.")
             return replace(there, stored_uri=stored)
 
         moved = upload_files(local, upload, keep=keep, deadline=deadline)

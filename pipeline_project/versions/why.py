@@ -199,12 +199,27 @@ def _file(lake: Lake, rows: Sequence[Row]) -> Row:
         "stages": stages,
         "selections": looked,
         "collections": collections_of(lake, now["uri"]),
-        "why": _verdict(now, states, rejects, stages),
+        "why": _verdict(now, states, rejects, stages, stays=_last_shown(lake, sha256) is None),
     }
 
 
-def _verdict(now: Row, states: Sequence[Row], rejects: Sequence[Row], stages: Sequence[Row]) -> str:
-    """Say in one sentence what the next run does with a file, and why."""
+def _verdict(
+    now: Row,
+    states: Sequence[Row],
+    rejects: Sequence[Row],
+    stages: Sequence[Row],
+    *,
+    stays: bool,
+) -> str:
+    """Say in one sentence what the next run does with a file, and why.
+
+    `stays` tells that frames of the same bytes are still shown.
+    """
+    if now["gone"] and stays:
+        return (
+            "It is not there any more, but another file holds the same bytes: all that was made of "
+            "them stays."
+        )
     if now["gone"]:
         return (
             "It is not there any more: its frames left with the commit of that run, but for those "

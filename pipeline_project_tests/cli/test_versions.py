@@ -1,3 +1,4 @@
+import os
 import shutil
 
 import pyarrow.parquet
@@ -165,6 +166,20 @@ def test_checkout_of_a_frame_decodes_it_from_its_source(pipeline, template, home
     out = home / "frame.jpg"
     [answer] = pipeline("checkout", frame, "--out", out, "--json", "--home", home).rows
     assert answer["kind"] == "frame" and out.read_bytes().startswith(b"\xff\xd8")
+
+
+def test_checkout_finds_a_source_whose_name_is_other_bytes_than_text(
+    pipeline, tmp_path, monkeypatch
+):
+    house = House(tmp_path)
+    path = film(house.media / os.fsdecode(b"odd \xff.mp4"), 0)
+    house.run()
+    monkeypatch.chdir(tmp_path)
+    answer = pipeline("checkout", path.name, "--out", "back.mp4", "--home", house.home)
+    assert answer.code == 0, answer.err
+    assert (tmp_path / "back.mp4").read_bytes() == path.read_bytes()
+    unknown = pipeline("checkout", os.fsdecode(b"\xfe.mp4"), "--home", house.home)
+    assert unknown.code == 1 and "no source" in unknown.err
 
 
 def test_checkout_of_what_is_not_there_says_so(pipeline, home):

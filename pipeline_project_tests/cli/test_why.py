@@ -150,3 +150,16 @@ def test_a_file_is_found_by_a_path_of_other_bytes_than_text(tmp_path, capsys, mo
     for name in (path, path.name, "odd \\xff.png"):
         code, [facts], _ = ask(house, capsys, name)
         assert code == 0 and facts["uri"] == path.as_uri()
+
+
+def test_of_a_removed_file_whose_bytes_another_file_holds_it_is_said_that_its_frames_stay(
+    tmp_path, capsys
+):
+    house = House(tmp_path)
+    for name in ("gone.png", "twin.png"):
+        still(house.media / name, 0)
+    house.run()
+    (house.media / "gone.png").unlink()
+    house.run()
+    assert "another file holds the same bytes" in told(house, capsys, "gone.png")
+    assert len(house.rows("frames")) == 1

@@ -113,6 +113,21 @@ def test_a_pipe_among_the_files_is_left_out_and_holds_nothing_up(far, media):
     assert listed(far, "run")["pipe.png"].stored_uri == ""
 
 
+def test_a_file_that_is_written_to_while_it_is_sent_is_left_out(far, media, monkeypatch):
+    really = far.objects.put_file
+
+    def slow(key, path):
+        stored = really(key, path)
+        if path.name == "a.MP4":
+            path.write_bytes(b"more")
+        return stored
+
+    monkeypatch.setattr(far.objects, "put_file", slow)
+    far.write_listing("run", FolderSource(media).list())
+    assert upload(far, "run") == (2, 2)
+    assert listed(far, "run")["a.MP4"].stored_uri == ""
+
+
 def test_a_damaged_name_of_this_machine_is_told_before_anything_starts(far, tmp_path):
     assert far.check() == []
     (tmp_path / "home" / "machine").write_text("../x")
