@@ -78,7 +78,8 @@ class SetBook:
             columns=["stage", "name", "state", "noted_at"],
             where=("stage", set(self.stages)),
         ).to_pylist()
-        own = [row for row in rows if row["name"] == storable(self.dataset)]
+        name = storable(self.dataset)
+        own = [row for row in rows if row["name"] == name and row["state"] != SKIP]
         return {row["stage"]: row["state"] for row in sorted(own, key=lambda row: row["noted_at"])}
 
     def _row(

@@ -118,6 +118,18 @@ def test_a_set_that_cannot_be_picked_from_fails_and_recovers(house):
     assert sets(house)[4:] == every("changed")
 
 
+def test_a_set_that_failed_recovers_after_runs_that_skipped_a_known_one(house):
+    one = {"selection": {"n_samples": 1}, "datapool": {"enabled": False}}
+    house.run(**one)
+    still(house.media / "twin.png", 0)
+    with pytest.raises(ConfigError, match="nobody"):
+        house.run(selection=UNKNOWN_TAG)
+    (house.media / "twin.png").unlink()
+    assert house.run(**one).result.states["select"] == {"skip": 1}
+    assert sets(house)[3:] == [("select", "failed"), *every("skip")]
+    assert house.run(selection={"n_samples": 2}).result.states["select"] == {"recovered": 1}
+
+
 def test_a_set_that_cannot_be_written_fails_at_writing(house, monkeypatch):
     def full(*_):
         raise StoreError("Writing a picture: no space left on the device. Free some.")
