@@ -231,7 +231,9 @@ def test_pictures_and_uploads_that_no_commit_names_go_when_they_are_old(lake, co
     ref = replace(ref, stored_uri=f"{store.root}/input/listed.mp4")
     store.put("runs/at-work/listing.jsonl", dump_listing([ref]))
     assert collect(older_than=DAY).objects == ["output/unknown/frames/1.jpg", "input/unknown.mp4"]
-    assert sorted(each.key for each in store.list()) == sorted([*kept, "runs/at-work/listing.jsonl"])
+    assert sorted(each.key for each in store.list()) == sorted(
+        [*kept, "runs/at-work/listing.jsonl"]
+    )
 
 
 def made(lake, key, *contents, branch=None, state="done", run="run"):
