@@ -92,7 +92,7 @@ def test_a_second_run_computes_nothing_says_so_and_names_the_same_folder(curated
     assert told["folder"] == str(selection)
     assert told["reused"] is True
     assert (told["counts"]["hashed_files"], told["counts"]["decoded_frames"]) == (0, 0)
-    assert "othing was uploaded, decoded, scored or embedded" in again.stderr
+    assert "othing was decoded, scored or embedded" in again.stderr
     assert {path: path.stat().st_mtime_ns for path in selection.rglob("*")} == before
 
 

@@ -36,6 +36,7 @@ def checkout(
       pipeline checkout 0001_holiday.jpg@v1
       pipeline checkout holiday/clip.mp4@main~3 --out clip.mp4
     """
+    from pipeline_project.adapters.machine import addresses_of
     from pipeline_project.cli.feedback_settings import open_store
     from pipeline_project.versions.checkout import Checkout
     from pipeline_project.versions.history import commit_at
@@ -51,7 +52,7 @@ def checkout(
         store,
         lambda refs: opened_fetch(refs, store.root, settings.source_access),
         commit_at(lake, rev or None),
-    ).write(name, out)
+    ).write(name, out, addresses_of(name, settings.home_path))
     say(f"The {found.kind} {name} is in:")
     if as_json:
         print_json({"path": str(found.path), "kind": found.kind, "origin": found.origin})

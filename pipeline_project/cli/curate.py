@@ -178,7 +178,7 @@ def _tell(result: "WorkerResult", published: "Published", as_json: bool) -> None
     if counts["rejected"] or counts["damaged"]:
         say("Each rejected or damaged file stands in the report and in selection.json, and why.")
     if counts["media"] and not counts["decoded_files"]:
-        say("Nothing was uploaded, decoded, scored or embedded: every file was known.")
+        say("Nothing was decoded, scored or embedded: what every file holds was known.")
     if as_json:
         print_json(
             {

@@ -5,7 +5,7 @@ from where it was found, if its bytes are still the same; a frame is decoded fro
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -24,6 +24,8 @@ from pipeline_project.worker.request import output_prefix
 from pipeline_project.worker.writing import encode_jpeg
 
 _JPEG_QUALITY = 95
+
+_Found = tuple[bytes, str, str, str]  # bytes, file name, kind, origin
 
 OpenFetch = Callable[[list[MediaRef]], AbstractContextManager[Fetch]]
 
@@ -53,20 +55,26 @@ class Checkout:
     open_fetch: OpenFetch
     commit: Commit
 
-    def write(self, name: str, target: Path | None) -> CheckedOut:
+    def write(self, name: str, target: Path | None, addresses: Collection[str] = ()) -> CheckedOut:
         """Write a file; nothing that exists is written over.
 
         Args:
             name: of a pick's file, `<selection id>/<file>`, a source's name, address or hash, or
                 a frame id.
             target: None is the file's own name in the current folder.
+            addresses: of the file that the name is a path of.
 
         Raises:
             LakeError: the revision knows no such file, or its bytes are not kept anywhere.
             ConfigError: several files are meant, or the target exists.
         """
         name = shown(name)  # no row holds other bytes than text
-        for find in (self._output, self._frame, self._source):
+        finds: tuple[Callable[[str], _Found | None], ...] = (
+            self._output,
+            self._frame,
+            lambda own: self._source(own, addresses),
+        )
+        for find in finds:
             if (found := find(name)) is not None:
                 data, own_name, kind, origin = found
                 path = (target or Path(own_name)).absolute()
@@ -78,7 +86,7 @@ class Checkout:
             "or media_sources lists them."
         )
 
-    def _output(self, name: str) -> tuple[bytes, str, str, str] | None:
+    def _output(self, name: str) -> _Found | None:
         """A pick, or a document that stands beside the picks."""
         selection, _, file = name.rpartition("/")
         selection, file = selection.removesuffix("/frames"), file or name
@@ -99,7 +107,7 @@ class Checkout:
                 return self.store.get(key), file, "document", key
         return None
 
-    def _frame(self, name: str) -> tuple[bytes, str, str, str] | None:
+    def _frame(self, name: str) -> _Found | None:
         frames = self._rows("frames", "frame_id", name)
         if not frames:
             return None
@@ -118,10 +126,10 @@ class Checkout:
         data, ref = self._from_source(frame["media_sha256"], decode)
         return data, f"{PurePosixPath(ref.name).stem}_{frame['pts']}.jpg", "frame", ref.uri
 
-    def _source(self, name: str) -> tuple[bytes, str, str, str] | None:
+    def _source(self, name: str, addresses: Collection[str]) -> _Found | None:
         rows = self._rows("media_sources", "sha256", name)
-        for column in ("uri", "name"):
-            rows = rows or self._rows("media_sources", column, name)
+        rows = rows or self._rows("media_sources", "uri", name, *addresses)
+        rows = rows or self._rows("media_sources", "name", name)
         if not rows:
             return None
         newest = {row["uri"]: row["sha256"] for row in sorted(rows, key=lambda r: r["seen_at"])}
@@ -158,8 +166,8 @@ class Checkout:
             "that can be read in place are not copied: bring the file back, then run this again."
         )
 
-    def _rows(self, table: str, column: str, value: str) -> list[dict[str, Any]]:
-        rows = self.lake.read(TABLES[table], where=(column, {value}), rev=self.commit.commit_id)
+    def _rows(self, table: str, column: str, *values: str) -> list[dict[str, Any]]:
+        rows = self.lake.read(TABLES[table], where=(column, values), rev=self.commit.commit_id)
         return list(rows.to_pylist())
 
     def _stored(self, key: str, name: str) -> bytes:

@@ -31,6 +31,7 @@ _KEYS = ("datum_key", "sample_key", "input_sha256")
 _ADDRESSES = ("uri", "value", "member")
 _TEXTS = ("inputs", "outputs")  # JSON that may name a hash
 _FRAMES = ("frame_id", "value")
+_SHORT = 3  # letters; a name no longer than that stands in many a text by chance
 _PASSES = 5  # a run that is at work may write the source again while it is taken out
 _NO_AGE = timedelta(0)
 
@@ -221,6 +222,8 @@ def _chosen(plan: Plan, table: Table) -> tuple[list[str], Callable[[pa.Table], p
     columns = [
         item.name for item in table.schema if item.name in told and pa.types.is_string(item.type)
     ]
+    if table.name == "states":
+        columns.append("error")
     members = pa.array(plan.members, pa.string()) if table.name == "collection_members" else None
     if members is not None:
         columns = list(dict.fromkeys([*columns, "pipeline", "collection"]))
@@ -234,6 +237,8 @@ def _chosen(plan: Plan, table: Table) -> tuple[list[str], Callable[[pa.Table], p
 
         if members is not None:
             add(pc.is_in(named(rows), value_set=members))
+        if table.name == "states":
+            add(_of_sets(rows, plan))
         for name in rows.schema.names:
             if name in _HASHES:
                 add(pc.is_in(rows[name], value_set=hashes))
@@ -250,6 +255,17 @@ def _chosen(plan: Plan, table: Table) -> tuple[list[str], Callable[[pa.Table], p
         return chosen
 
     return columns, choose
+
+
+def _of_sets(rows: pa.Table, plan: Plan) -> pa.Array:
+    """Which rows are of sets whose error names the source."""
+    words = [*plan.uris, *plan.hashes]
+    if plan.hashes or not plan.shared:  # else the same name may be the other source's
+        words += [name for name in plan.names if len(name) > _SHORT]
+    named = pa.array([False] * rows.num_rows, pa.bool_())
+    for word in words:
+        named = pc.or_(named, pc.match_substring(pc.fill_null(rows["error"], ""), word))
+    return pc.and_(pc.equal(rows["uri"], ""), named)
 
 
 def _datum_keys(upkeep: Upkeep, hashes: set[str]) -> set[str]:

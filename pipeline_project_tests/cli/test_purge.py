@@ -44,6 +44,20 @@ def rows_of(sha256, name, selection):
             TABLES["rejects"],
             {"uri": uri, "name": name, "datum_key": "run", "error_class": "MediaTruncated"},
         ),
+        (
+            TABLES["states"],
+            {"run_id": name, "stage": "file", "uri": uri, "state": "new", "sha256": sha256},
+        ),
+        (
+            TABLES["states"],
+            {
+                "run_id": name,
+                "stage": "select",
+                "uri": "",
+                "state": "failed",
+                "error": f"{name}.json is no JSON",
+            },
+        ),
         (TABLES["datapool_edits"], {"edit_id": f"e-{name}", "kind": "source", "value": sha256}),
     ]
 

@@ -154,6 +154,9 @@ def test_checkout_of_a_source_gives_its_bytes_or_says_that_they_are_gone(pipelin
     out = home / "b.mp4"
     assert pipeline("checkout", "b.mp4@before", "--out", out, "--home", home).code == 0
     assert out.read_bytes() == (template.media / "b.mp4").read_bytes()
+    path, again = template.media / "b.mp4", home / "again.mp4"
+    assert pipeline("checkout", f"{path}@before", "--out", again, "--home", home).code == 0
+    assert again.read_bytes() == path.read_bytes()
     changed = pipeline("checkout", "a.mp4@before", "--out", home / "a.mp4", "--home", home)
     assert changed.code == 1 and "holds other bytes now" in changed.err
 

@@ -290,7 +290,7 @@ def test_a_file_that_could_not_be_read_where_it_was_is_rejected_by_name(far):
     refs[0] = replace(refs[0], stored_uri="", fingerprint="")
     again = far.run(refs=refs, dataset="uploads", **AGAIN)
     assert again.rejected() == {"a.png": "MediaUnreadable"}
-    assert "another machine" in again.rejects[0]["message"]
+    assert "gone from its machine" in again.rejects[0]["message"]
     assert files(again) == {"failed": 1, "skip": 2}
 
 

@@ -254,7 +254,13 @@ class LightlySelectionService:
         request = json.loads(self._store.get(request_key))
         listing = self._store.get(request_key.removesuffix(_REQUEST_END) + "/listing.jsonl")
         rows = [json.loads(line) for line in listing.splitlines()]
-        uris = [str(row.get("stored_uri") or row["uri"]) for row in rows]
+        read = [str(row.get("stored_uri") or row["uri"]) for row in rows]
+        uris = [uri for uri in read if is_bucket(uri)]  # others could not be uploaded
+        if read and not uris:
+            raise PermanentError(
+                f"scheduling run {request['run_id']}: none of its {len(read)} files could be "
+                "uploaded. Check that they are there and may be read."
+            )
         return request["run_id"], CurationConfig.model_validate(request["config"]), uris
 
     def _write_scope(self, plan: Plan, relevant: str, names: Sequence[str]) -> None:

@@ -30,8 +30,8 @@ def fetch_file(uri: str) -> Iterator[Path]:
     """
     if not is_here(uri):
         raise MediaUnreadable(
-            f"Reading {uri}: it is a file of another machine, and could not be read there when it "
-            "was to be uploaded. Check that it is there and may be read, and run again."
+            f"Reading {uri}: when it was to be uploaded it was gone from its machine, was no plain "
+            "file, could not be read or was written to. Mend that there, and run again."
         ) from FileNotFoundError(uri)
     path = path_of(uri)
     try:

@@ -393,8 +393,26 @@ def test_videos_and_images_together_are_refused(service, store):
 
 def test_media_that_lightly_cannot_read_are_refused(service, store):
     ask(store)
-    store.put("runs/r1/listing.jsonl", b'{"uri": "file:///home/me/a.mp4"}\n')
+    store.put("runs/r1/listing.jsonl", b'{"uri": "s3://bucket/other/a.mp4"}\n')
     with pytest.raises(ConfigError, match="does not lie below s3://bucket/pipeline/input"):
+        service.schedule(KEY, timeout_s=60, label="r1")
+
+
+def test_uploads_are_named_by_their_place_in_the_store(service, store, cloud):
+    """One could not be read where it was, so it is nowhere in the store: the others are taken."""
+    ask(store)
+    there = {"uri": "file://laptop-1/a.mp4", "stored_uri": f"{ROOT}/input/0a.mp4"}
+    lines = [json.dumps(row) + "\n" for row in (there, {"uri": "file://laptop-1/gone.mp4"})]
+    store.put("runs/r1/listing.jsonl", "".join(lines).encode())
+    service.schedule(KEY, timeout_s=60, label="r1")
+    [scope] = [item.key for item in store.list("lightly") if item.key.endswith(".txt")]
+    assert store.get(scope) == b"0a.mp4\n"
+
+
+def test_a_run_of_which_no_file_could_be_uploaded_is_refused(service, store):
+    ask(store)
+    store.put("runs/r1/listing.jsonl", b'{"uri": "file://laptop-1/gone.mp4"}\n')
+    with pytest.raises(PermanentError, match="none of its 1 files could be uploaded"):
         service.schedule(KEY, timeout_s=60, label="r1")
 
 
