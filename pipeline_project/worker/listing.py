@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.json as pj
 
@@ -27,6 +28,7 @@ _SCHEMA = pa.schema(
 )
 _NEWLINE = ord("\n")
 _BLOCK_BYTES = 16 << 20  # far longer than any line
+_PART_BYTES = 1 << 20
 
 
 class Listing(Sequence[MediaRef]):
@@ -39,7 +41,10 @@ class Listing(Sequence[MediaRef]):
     def __init__(self, data: bytes) -> None:
         """Take a listing as `dump_listing` writes it: one JSON object per line, in ASCII."""
         self._data = data
-        self._ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _NEWLINE)
+        parts = range(0, len(data), _PART_BYTES)
+        lines = [data.count(b"\n", start, start + _PART_BYTES) for start in parts]
+        self._lines_until = np.cumsum([0, *lines])
+        self._part: tuple[int, npt.NDArray[np.intp]] = (0, np.zeros(0, np.intp))
         self.table = _parsed(data)
 
     @classmethod
@@ -66,9 +71,20 @@ class Listing(Sequence[MediaRef]):
         if not -len(self) <= place < len(self):
             raise IndexError(place)
         place %= len(self)
-        start = int(self._ends[place - 1]) + 1 if place else 0
-        fields: dict[str, Any] = json.loads(self._data[start : int(self._ends[place])])
+        start = self._end(place - 1) + 1 if place else 0
+        fields: dict[str, Any] = json.loads(self._data[start : self._end(place)])
         return MediaRef(**fields)
+
+    def _end(self, line: int) -> int:
+        """Where a line ends; of a part of the listing all ends are found at once, and kept."""
+        first, ends = self._part
+        if not first <= line < first + len(ends):
+            part = int(np.searchsorted(self._lines_until, line, side="right")) - 1
+            start = part * _PART_BYTES
+            data = np.frombuffer(memoryview(self._data)[start : start + _PART_BYTES], np.uint8)
+            first, ends = int(self._lines_until[part]), start + np.flatnonzero(data == _NEWLINE)
+            self._part = first, ends
+        return int(ends[line - first])
 
     def __iter__(self) -> Iterator[MediaRef]:
         """Each file, in order."""

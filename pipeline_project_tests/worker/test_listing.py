@@ -1,6 +1,7 @@
 import pytest
 
 from pipeline_project.core.records import MediaRef
+from pipeline_project.worker import listing as module
 from pipeline_project.worker.listing import Listing
 from pipeline_project.worker.request import dump_listing
 
@@ -11,12 +12,15 @@ REFS = [
 ]
 
 
-def test_a_listing_gives_back_each_file_as_it_was_written():
+@pytest.mark.parametrize("part_bytes", [1, 7, 100, 150, 1 << 20])
+def test_a_listing_gives_back_each_file_as_it_was_written(monkeypatch, part_bytes):
+    monkeypatch.setattr(module, "_PART_BYTES", part_bytes)
     listing = Listing(dump_listing(REFS))
     assert list(listing) == REFS and len(listing) == 3
     assert listing[1] == listing[-2] == REFS[1]
     assert listing[1:] == REFS[1:] and listing[::2] == REFS[::2]
     assert listing.table["size_bytes"].to_pylist() == [3, 2**40, 0]
+    assert [listing[place] for place in (2, 0, 1, 0, 2)] == [REFS[n] for n in (2, 0, 1, 0, 2)]
     with pytest.raises(IndexError):
         listing[3]
 
