@@ -14,12 +14,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _AGAIN_S = 0.02
-_NO_INTERRUPTS = (Exception, GeneratorExit, SystemExit)
 
 
 @contextmanager
-def interrupts_kept() -> Iterator[None]:
+def interrupts_kept(*also: type[BaseException]) -> Iterator[None]:
     """Raise again, by SIGINT, an interrupt that Python could only print; others are passed on.
+
+    Args:
+        also: what handlers of signals raise besides KeyboardInterrupt. Not any BaseException is
+            an interrupt: a panic of compiled code is none, nor is a task's cancellation.
 
     Source: https://docs.python.org/3/library/sys.html#sys.unraisablehook
     """
@@ -27,14 +30,13 @@ def interrupts_kept() -> Iterator[None]:
     sent: list[threading.Timer] = []
 
     def hook(seen: "sys.UnraisableHookArgs") -> None:
-        # Dagster's interrupt is a BaseException too, and this room knows nothing of Dagster.
-        if issubclass(seen.exc_type, _NO_INTERRUPTS):
+        if not issubclass(seen.exc_type, (KeyboardInterrupt, *also)):
             before(seen)
-        else:
-            again = threading.Timer(_AGAIN_S, _interrupt_main_thread)
-            again.daemon = True
-            again.start()
-            sent.append(again)
+            return
+        again = threading.Timer(_AGAIN_S, _interrupt_main_thread)
+        again.daemon = True
+        again.start()
+        sent.append(again)
 
     sys.unraisablehook = hook
     try:

@@ -165,7 +165,7 @@ def instance_resource(
 
         held = RunInstance(instances, run_id, lease_s, log, max_cost_usd=max_cost_usd, note=note)
         try:
-            with interrupts_kept():
+            with interrupts_kept(dg.DagsterExecutionInterruptedError):
                 yield held
         finally:
             held.let_go()
