@@ -10,7 +10,6 @@ recovered when it is done. A set that is known is skipped.
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from pipeline_project.adapters.lake.base import Lake
 from pipeline_project.adapters.lake.schemas import TABLES
@@ -18,7 +17,7 @@ from pipeline_project.errors import PipelineError
 from pipeline_project.worker.checkpoints import Checkpoints
 from pipeline_project.worker.ledger import Row, Rows, storable
 from pipeline_project.worker.stages import SET_STAGES
-from pipeline_project.worker.states import CHANGED, FAILED, NEW, RECOVERED, SKIP
+from pipeline_project.worker.states import CHANGED, FAILED, NEW, RECOVERED, SKIP, state_row
 
 
 @dataclass(slots=True)
@@ -91,16 +90,12 @@ class SetBook:
         error: PipelineError | None = None,
     ) -> Row:
         self.states[stage] = state
-        return {
-            "run_id": self.run_id,
-            "stage": stage,
-            "uri": "",
-            "state": state,
-            "name": storable(self.dataset),
-            "sha256": candidates_sha256,
-            "datum_key": key,
-            "files": 1,
-            "error_class": type(error).__name__ if error else "",
-            "error": storable(str(error)) if error else "",
-            "noted_at": datetime.now(UTC),
-        }
+        return state_row(
+            self.run_id,
+            stage,
+            state,
+            name=self.dataset,
+            sha256=candidates_sha256,
+            key=key,
+            error=error,
+        )

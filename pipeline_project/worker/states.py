@@ -182,19 +182,34 @@ class StateBook:
         files: int,
         error: Exception | None = None,
     ) -> Row:
-        return {
-            "run_id": self.run_id,
-            "stage": stage,
-            "uri": uri,
-            "state": state,
-            "name": storable(name),
-            "sha256": sha256,
-            "datum_key": key,
-            "files": files,
-            "error_class": type(error).__name__ if error else "",
-            "error": storable(str(error)) if error else "",
-            "noted_at": datetime.now(UTC),
-        }
+        row = state_row(self.run_id, stage, state, name=name, sha256=sha256, key=key, error=error)
+        return {**row, "uri": uri, "files": files}
+
+
+def state_row(
+    run_id: str,
+    stage: str,
+    state: str,
+    *,
+    name: str,
+    sha256: str,
+    key: str = "",
+    error: Exception | None = None,
+) -> Row:
+    """One row of `states`, of one datum that has no address."""
+    return {
+        "run_id": run_id,
+        "stage": stage,
+        "uri": "",
+        "state": state,
+        "name": storable(name),
+        "sha256": sha256,
+        "datum_key": key,
+        "files": 1,
+        "error_class": type(error).__name__ if error else "",
+        "error": storable(str(error)) if error else "",
+        "noted_at": datetime.now(UTC),
+    }
 
 
 def open_book(lake: Lake, run_id: str) -> StateBook:
