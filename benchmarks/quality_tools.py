@@ -108,12 +108,11 @@ class Ours:
         import cv2
 
         from pipeline_project.adapters.media.reader import LocalMediaReader
-        from pipeline_project.core.config import QualityConfig
         from pipeline_project.core.quality.classifier import classifier
         from pipeline_project.core.quality.registry import MEASURES
 
         cv2.setNumThreads(1)
-        self.judge, self._reader = classifier(QualityConfig().classifier), LocalMediaReader()
+        self.judge, self._reader = classifier("default"), LocalMediaReader()
         self.names = {
             "default": sorted({feature.measure for feature in self.judge.features}),
             "gray": [name for name in MEASURES if not MEASURES[name].colour],

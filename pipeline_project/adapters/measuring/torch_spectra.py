@@ -12,7 +12,7 @@ from torch import Tensor
 from pipeline_project.adapters.measuring.torch_batch import Batch
 from pipeline_project.adapters.measuring.torch_filters import local_mean
 from pipeline_project.core.quality.directions import MIDDLE
-from pipeline_project.core.quality.lattice import AROUND
+from pipeline_project.core.quality.lattice import around_half_frequency
 from pipeline_project.core.quality.rings import OverRings, rings
 from pipeline_project.core.quality.sectors import sectors
 from pipeline_project.core.quality.spectra import (
@@ -64,11 +64,7 @@ def _spectral_peak_broad(batch: Batch) -> Tensor:
 
 
 def _spectral_peak_half(batch: Batch) -> Tensor:
-    middle = TILE_PX // 2
-    rows, columns = batch.highest // COLUMNS, batch.highest % COLUMNS
-    rows = (torch.div(rows - middle, 2, rounding_mode="floor") + middle).clamp(1, TILE_PX - 2)
-    near = rows * COLUMNS + (columns // 2).clamp(min=1)
-    bins = near[:, :, None] + batch.on_device("around", lambda: AROUND)
+    bins = batch.on_device("half frequency", around_half_frequency)[batch.highest]
     return _median(batch.heights.gather(2, bins).amax(dim=2))
 
 

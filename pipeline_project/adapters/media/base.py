@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from pipeline_project.core.config import SamplingConfig
 from pipeline_project.core.records import Damage, Frame, MediaInfo
 from pipeline_project.errors import MediaUnreadable
+
+if TYPE_CHECKING:  # pydantic takes a tenth of a second, and every process here would wait for it
+    from pipeline_project.core.config import SamplingConfig
 
 
 @runtime_checkable
@@ -19,7 +21,7 @@ class OpenMedia(Protocol):
         """What the file says of itself."""
         ...
 
-    def frames(self, sampling: SamplingConfig) -> Iterator[Frame]:
+    def frames(self, sampling: "SamplingConfig") -> Iterator[Frame]:
         """Yield the sampled frames in order of time, upright RGB, one at a time.
 
         May be called once per open. An image yields itself, whatever the sampling.

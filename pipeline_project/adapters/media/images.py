@@ -9,7 +9,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -17,10 +17,12 @@ import numpy.typing as npt
 import simplejpeg
 
 from pipeline_project.adapters.media.image_headers import HeaderError, ImageHeader, read_header
-from pipeline_project.core.config import SamplingConfig
 from pipeline_project.core.records import Damage, Frame, MediaInfo, Pixels
 from pipeline_project.core.video.orientation import swaps_sides, turn_upright
 from pipeline_project.errors import MediaCorrupt, MediaUnreadable
+
+if TYPE_CHECKING:  # pydantic takes a tenth of a second, and every process here would wait for it
+    from pipeline_project.core.config import SamplingConfig
 
 # OpenCV writes to stderr what our own errors already say.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -77,7 +79,7 @@ class OpenImage:
         """Always empty: an image is used whole or not at all."""
         return []
 
-    def frames(self, sampling: SamplingConfig) -> Iterator[Frame]:
+    def frames(self, sampling: "SamplingConfig") -> Iterator[Frame]:
         """Yield the one picture, whatever the sampling.
 
         Raises:

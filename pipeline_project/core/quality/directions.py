@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from statistics import median
 
+import numpy as np
+
 from pipeline_project.core.quality.picture import Picture
 
 # Bands 3 to 5, 0.08 to 0.36 cycles per pixel: above what the scene alone decides, below noise.
@@ -63,8 +65,8 @@ def spectral_direction_spread(picture: Picture) -> float:
 
     Of the tiles' mean over bands 3 to 5; as `spectral_anisotropy`, but of any shape.
     """
-    levels = picture.mean_sectors[MIDDLE].mean(axis=0)
-    levels -= levels.mean()
+    levels = np.add.reduce(picture.mean_sectors[MIDDLE]) / (MIDDLE.stop - MIDDLE.start)
+    levels -= np.add.reduce(levels) / levels.size
     return math.sqrt(levels @ levels / levels.size)
 
 

@@ -1,23 +1,22 @@
 """Moiré against texture: how many peaks there are, where, and whether they stand alone."""
 
 import math
+from functools import cache
 from statistics import median
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline_project.core.quality.picture import Picture
 from pipeline_project.core.quality.rings import rings
 from pipeline_project.core.quality.spectra import COLUMNS, NEIGHBOURHOOD_BINS, TILE_PX
 
-# The 3x3 bins around one.
-AROUND = (np.arange(-1, 2)[:, None] * COLUMNS + np.arange(-1, 2)).ravel()
-
 
 def spectral_peak_upper(picture: Picture) -> float:
     """Return the upper quartile over tiles of the highest isolated peak: higher is moiré.
 
-    As `spectral_peak_median`, for moiré that fills a third of the picture. The quartile is the
-    third highest of nine tiles.
+    As `spectral_peak_median`, for moiré that fills a third of the picture. Of six tiles it is
+    the second highest.
     """
     peaks = sorted(picture.spectra.peaks.tolist())
     return float(peaks[(3 * len(peaks)) // 4])
@@ -68,11 +67,18 @@ def spectral_peak_half(picture: Picture) -> float:
     highest peak is often a harmonic; moiré seldom has a peak there.
     """
     found = picture.spectra
-    rows, columns = np.divmod(found.highest, COLUMNS)
+    near = around_half_frequency().take(found.highest, axis=0)
+    return float(median(found.heights_at(near).max(axis=1).tolist()))
+
+
+@cache
+def around_half_frequency() -> npt.NDArray[np.intp]:
+    """For every bin the 3x3 bins around the one of half its frequency, shape (4704, 9)."""
+    rows, columns = np.divmod(np.arange(TILE_PX * COLUMNS), COLUMNS)
     middle = TILE_PX // 2
     rows = np.clip((rows - middle) // 2 + middle, 1, TILE_PX - 2)
-    near = (rows * COLUMNS + np.maximum(columns // 2, 1))[:, None] + AROUND
-    return float(median(found.heights_at(near).max(axis=1).tolist()))
+    around = (np.arange(-1, 2)[:, None] * COLUMNS + np.arange(-1, 2)).ravel()
+    return np.asarray((rows * COLUMNS + np.maximum(columns // 2, 1))[:, None] + around)
 
 
 def spectral_excess_max(picture: Picture) -> float:

@@ -62,7 +62,7 @@ class Picture:
 
     @cached_property
     def spectra(self) -> Spectra:
-        """Spectra of nine tiles of the native gray pixels."""
+        """Spectra of six tiles of the native gray pixels."""
         return spectra(self.gray)
 
     @property
@@ -78,7 +78,7 @@ class Picture:
     @cached_property
     def ring_means(self) -> Means:
         """Means of the tiles' mean spectrum over rings of frequency, shape (12,)."""
-        return np.asarray(self.tile_rings.mean(axis=0))
+        return np.asarray(np.add.reduce(self.tile_rings) / len(self.tile_rings))
 
     @cached_property
     def bands(self) -> list[float]:
@@ -90,12 +90,12 @@ class Picture:
     @cached_property
     def tile_bands(self) -> Means:
         """Means of each tile over bands, each direction counting alike, shape (tiles, 6)."""
-        return np.asarray(self.sectors.mean(axis=2))
+        return np.asarray(np.add.reduce(self.sectors, axis=2) / self.sectors.shape[2])
 
     @cached_property
     def mean_sectors(self) -> Means:
         """Means of the tiles' mean spectrum over bands and directions, shape (6, 8)."""
-        return np.asarray(self.sectors.mean(axis=0))
+        return np.asarray(np.add.reduce(self.sectors) / len(self.sectors))
 
     @cached_property
     def harmonics(self) -> list[complex]:
@@ -104,12 +104,12 @@ class Picture:
 
     @cached_property
     def red_difference(self) -> Spectra:
-        """Spectra of nine tiles of the Cr channel; of a gray picture, nothing but the floor."""
+        """Spectra of six tiles of the Cr channel; of a gray picture, nothing but the floor."""
         return self._chroma(1)
 
     @cached_property
     def blue_difference(self) -> Spectra:
-        """Spectra of nine tiles of the Cb channel; of a gray picture, nothing but the floor."""
+        """Spectra of six tiles of the Cb channel; of a gray picture, nothing but the floor."""
         return self._chroma(2)
 
     @cached_property
@@ -130,7 +130,7 @@ class Picture:
     def _chroma(self, channel: int) -> Spectra:
         if self.rgb is None:
             return spectra(np.full((1, 1), 128, np.uint8))
-        # The tiles alone are converted: nine of them are a small part of most pictures.
+        # The tiles alone are converted: six of them are a small part of most pictures.
         return spectra_of_tiles([tile[:, :, channel] for tile in self._luma_and_differences])
 
     @cached_property

@@ -116,7 +116,7 @@ def test_on_a_gpu_half_precision_gives_nearly_the_same_vectors(timm_model):
     import torch
 
     if not torch.cuda.is_available():
-        pytest.skip("no GPU here")
+        pytest.skip("an NVIDIA GPU is needed: its precision differs from that of the processor")
     batch = pictures(8)
     full = opened(f"timm:local-dir:{timm_model}", device="cpu").embed(batch)
     half = opened(f"timm:local-dir:{timm_model}", precision="fp16").embed(batch)

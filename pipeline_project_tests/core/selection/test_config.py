@@ -239,7 +239,9 @@ def test_the_wire_form_is_what_lightlys_client_sends():
 
 
 def test_lightlys_own_client_takes_the_wire_form_of_every_strategy():
-    models = pytest.importorskip("lightly.openapi_generated.swagger_client.models")
+    models = pytest.importorskip(
+        "lightly.openapi_generated.swagger_client.models", reason="the client of lightly is needed"
+    )
     for what, strategies in FIT.items():
         for how in strategies:
             source = dict(SOURCES[what])

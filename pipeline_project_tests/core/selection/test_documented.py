@@ -134,7 +134,9 @@ def test_a_documented_example_is_taken_unchanged_and_selects(pool, name):
 
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_lightlys_own_client_takes_the_same_example(name):
-    models = pytest.importorskip("lightly.openapi_generated.swagger_client.models")
+    models = pytest.importorskip(
+        "lightly.openapi_generated.swagger_client.models", reason="the client of lightly is needed"
+    )
     raw = {"n_samples": 3, "strategies": ACCEPTED[name]}
     wire = parse_selection_config(raw).wire()
     assert models.SelectionConfigV4.from_dict(wire).to_dict(by_alias=True) == wire
