@@ -15,8 +15,8 @@ from pipeline_project.core.quality.spectra import COLUMNS, NEIGHBOURHOOD_BINS, T
 def spectral_peak_upper(picture: Picture) -> float:
     """Return the upper quartile over tiles of the highest isolated peak: higher is moiré.
 
-    As `spectral_peak_median`, for moiré that fills a third of the picture. Of six tiles it is
-    the second highest.
+    As `spectral_peak_median`, for moiré that fills a third of the picture. The quartile is the
+    third highest of nine tiles.
     """
     peaks = sorted(picture.spectra.peaks.tolist())
     return float(peaks[(3 * len(peaks)) // 4])

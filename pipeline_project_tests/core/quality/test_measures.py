@@ -7,7 +7,6 @@ import pytest
 from pipeline_project.core.quality import strips
 from pipeline_project.core.quality.gray import Gray, to_gray
 from pipeline_project.core.quality.registry import MEASURES, measure_frame, measure_gray
-from pipeline_project.core.quality.spectra import tile_places
 from pipeline_project_tests.core.quality.pictures import blurred, textured
 
 
@@ -125,25 +124,14 @@ def test_whole_image_variance_is_that_of_opencv():
     )
 
 
-@pytest.mark.parametrize("place", [(0, 0), (-1, -1), (434, 470), (766, 830)])
-def test_tiles_reach_every_edge_and_beside_the_middle_of_a_large_image(place):
+@pytest.mark.parametrize("place", [(0, 0), (-1, -1), (600, 650)])
+def test_tiles_reach_every_edge_and_the_middle_of_a_large_image(place):
     gray = np.zeros((1200, 1300), np.uint8)
     down, across = (
         slice(max(at - 64, 0), at + 64) if at >= 0 else slice(-64, None) for at in place
     )
     gray[down, across] = np.random.default_rng(0).integers(0, 256, gray[down, across].shape)
     assert fft_high_frequency(gray) > 0.5
-
-
-def test_six_tiles_lie_in_the_corners_and_off_the_middle():
-    starts = [(rows.start, columns.start) for rows, columns in tile_places((196, 296))]
-    assert starts == [(0, 0), (0, 200), (35, 70), (65, 130), (100, 0), (100, 200)]
-
-
-@pytest.mark.parametrize(("shape", "count"), [((1, 1), 1), ((96, 96), 1), ((50, 296), 4)])
-def test_no_tile_of_a_small_image_is_taken_twice(shape, count):
-    places = tile_places(shape)
-    assert len(places) == len({(rows.start, columns.start) for rows, columns in places}) == count
 
 
 @pytest.mark.parametrize(
