@@ -33,7 +33,7 @@ from pipeline_project.core.quality.registry import MEASURES
 LEAST_SIDE_PX = 3
 Steps = dict[str, Callable[[Picture], object]]
 SHARED: Steps = {
-    "nine tiles: cut, transformed, logarithms": lambda picture: picture.spectra,
+    "tiles: cut, transformed, logarithms": lambda picture: picture.spectra,
     "heights over their neighbours": lambda picture: picture.spectra.heights,
     "means over rings and sectors": lambda picture: picture.sectors,
     "Laplacian of the native pixels": lambda picture: picture.pyramid.laplacian(0),

@@ -11,12 +11,12 @@ from pipeline_project.adapters.measuring.torch_measures import TWINS
 from pipeline_project.core.quality.gray import Gray
 from pipeline_project.core.quality.picture import Picture
 from pipeline_project.core.quality.registry import MEASURES, measure_picture
-from pipeline_project.core.quality.spectra import TILE_PX, TILES_PER_AXIS
+from pipeline_project.core.quality.spectra import NINE, TILE_PX
 
 # Intermediates take about 30 bytes per pixel: half a gigabyte.
 BATCH_PX = 16_000_000
-# The nine tiles of a small picture overlap and have more pixels than it has.
-TILES_PX = TILES_PER_AXIS**2 * TILE_PX**2
+# The tiles of a small picture overlap and have more pixels than it has.
+TILES_PX = len(NINE) * TILE_PX**2
 
 
 class TorchMeasurer:

@@ -11,7 +11,7 @@ _RANK = 0.999
 def cr_peak(picture: Picture) -> float:
     """Return the 99.9th percentile of the red difference's spectral heights: higher is moiré.
 
-    Heights as in `spectral_peak_median`, on the Cr channel of BT.601, all nine tiles together.
+    Heights as in `spectral_peak_median`, on the Cr channel of BT.601, all tiles together.
 
     Args:
         picture: needs its colours; without them the value is 0.

@@ -39,7 +39,7 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The tile of nine that says most about the label.
+    """The tile that says most about the label.
 
     Attributes:
         place: its rows and columns in the picture's native pixels.

@@ -8,9 +8,9 @@ from pipeline_project.core.quality.picture import Picture
 def fft_high_frequency(picture: Picture) -> float:
     """Return the log power of the high frequencies: higher is sharper, 0 is none at all.
 
-    Nine Hann-windowed tiles of 96x96 native pixels, evenly spread from edge to edge, are
-    transformed and their low frequencies, up to 0.12 cycles per pixel, left out. The score is the
-    tiles' mean of 10 ln(1 + mean square of what is left).
+    Hann-windowed tiles of 96x96 native pixels, six or nine (see `tile_places`), are transformed
+    and their low frequencies, up to 0.12 cycles per pixel, left out. The score is the tiles' mean
+    of 10 ln(1 + mean square of what is left).
 
     Args:
         picture: any size; its native gray pixels count.

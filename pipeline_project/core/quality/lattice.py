@@ -16,7 +16,7 @@ def spectral_peak_upper(picture: Picture) -> float:
     """Return the upper quartile over tiles of the highest isolated peak: higher is moiré.
 
     As `spectral_peak_median`, for moiré that fills a third of the picture. The quartile is the
-    third highest of nine tiles.
+    second highest of six tiles, the third of nine.
     """
     peaks = sorted(picture.spectra.peaks.tolist())
     return float(peaks[(3 * len(peaks)) // 4])

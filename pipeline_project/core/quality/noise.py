@@ -12,7 +12,7 @@ def noise_sigma(picture: Picture) -> float:
     """Return the standard deviation of the noise: higher is noisier, 0 is none.
 
     The mean absolute response to the mask 1 -2 1 / -2 4 -2 / 1 -2 1, which straight edges and
-    slopes leave at 0, times sqrt(pi/2) / 6; on nine tiles of 96x96 native pixels.
+    slopes leave at 0, times sqrt(pi/2) / 6; on the tiles of 96x96 native pixels.
 
     Args:
         picture: any size; its native gray pixels count.

@@ -10,8 +10,8 @@ def spectral_peak_median(picture: Picture) -> float:
     """Return the median over tiles of the highest isolated spectral peak: higher is moiré.
 
     The height of a peak is its log power over the mean log power of the 9x9 bins around it, in
-    the band of 0.06 to 0.5 cycles per pixel without the two axes, on nine Hann-windowed tiles of
-    96x96 native pixels, evenly spread from edge to edge.
+    the band of 0.06 to 0.5 cycles per pixel without the two axes, on Hann-windowed tiles of 96x96
+    native pixels, six or nine (see `tile_places`).
 
     Args:
         picture: any size; its native gray pixels count. Sides well under 96 pixels blunt it.

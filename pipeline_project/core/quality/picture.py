@@ -62,7 +62,7 @@ class Picture:
 
     @cached_property
     def spectra(self) -> Spectra:
-        """Spectra of nine tiles of the native gray pixels."""
+        """Spectra of tiles of the native gray pixels."""
         return spectra(self.gray)
 
     @property
@@ -104,12 +104,12 @@ class Picture:
 
     @cached_property
     def red_difference(self) -> Spectra:
-        """Spectra of nine tiles of the Cr channel; of a gray picture, nothing but the floor."""
+        """Spectra of tiles of the Cr channel; of a gray picture, nothing but the floor."""
         return self._chroma(1)
 
     @cached_property
     def blue_difference(self) -> Spectra:
-        """Spectra of nine tiles of the Cb channel; of a gray picture, nothing but the floor."""
+        """Spectra of tiles of the Cb channel; of a gray picture, nothing but the floor."""
         return self._chroma(2)
 
     @cached_property
@@ -130,7 +130,7 @@ class Picture:
     def _chroma(self, channel: int) -> Spectra:
         if self.rgb is None:
             return spectra(np.full((1, 1), 128, np.uint8))
-        # The tiles alone are converted: nine of them are a small part of most pictures.
+        # The tiles alone are converted: they are a small part of most pictures.
         return spectra_of_tiles([tile[:, :, channel] for tile in self._luma_and_differences])
 
     @cached_property

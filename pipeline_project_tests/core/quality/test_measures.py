@@ -7,6 +7,7 @@ import pytest
 from pipeline_project.core.quality import strips
 from pipeline_project.core.quality.gray import Gray, to_gray
 from pipeline_project.core.quality.registry import MEASURES, measure_frame, measure_gray
+from pipeline_project.core.quality.spectra import tile_places
 from pipeline_project_tests.core.quality.pictures import blurred, textured
 
 
@@ -132,6 +133,24 @@ def test_tiles_reach_every_edge_and_the_middle_of_a_large_image(place):
     )
     gray[down, across] = np.random.default_rng(0).integers(0, 256, gray[down, across].shape)
     assert fft_high_frequency(gray) > 0.5
+
+
+def test_six_tiles_lie_in_the_corners_and_off_the_middle_of_a_small_image():
+    starts = [(rows.start, columns.start) for rows, columns in tile_places((196, 296))]
+    assert starts == [(0, 0), (0, 200), (35, 70), (65, 130), (100, 0), (100, 200)]
+
+
+def test_nine_tiles_make_a_grid_on_a_large_image():
+    starts = [(rows.start, columns.start) for rows, columns in tile_places((750, 1000))]
+    assert starts == [(down, across) for down in (0, 327, 654) for across in (0, 452, 904)]
+
+
+@pytest.mark.parametrize(
+    ("shape", "count"), [((1, 1), 1), ((96, 96), 1), ((50, 296), 4), ((50, 30_000), 3)]
+)
+def test_no_tile_is_taken_twice(shape, count):
+    places = tile_places(shape)
+    assert len(places) == len({(rows.start, columns.start) for rows, columns in places}) == count
 
 
 @pytest.mark.parametrize(
