@@ -52,9 +52,7 @@ def in_order_by_processes(
         alive = processes > 1
         while pieces or held:
             running = [each for each in running if not each.done()]
-            # One piece ahead keeps each of them busy; at the end nobody shall have two left.
-            ahead = 2 if len(pieces) > 4 * processes else 1
-            while alive and pieces and len(running) < ahead * (processes - 1):
+            while alive and pieces and len(running) < 2 * (processes - 1):
                 try:
                     running.append(pool.submit(_do, pieces[0]))
                 except BrokenProcessPool:
