@@ -124,7 +124,7 @@ def curate(folder, footage, given):
     return subprocess.Popen(
         program,
         cwd=folder,
-        env=environment(folder, **given),
+        env=environment(folder, **given, PYTHONFAULTHANDLER="1"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -139,7 +139,12 @@ def test_an_interrupted_run_ends_its_worker_and_stops_the_box(house, footage, tm
     try:
         assert wait_for(lambda: any(each.status == "InProgress" for each in bed.commands), 60)
         run.send_signal(number)
-        _, err = run.communicate(timeout=90)
+        try:
+            _, err = run.communicate(timeout=150)
+        except subprocess.TimeoutExpired:
+            run.send_signal(signal.SIGABRT)  # it tells where it hangs
+            there = [(each.comment, each.status, each.stderr) for each in bed.commands]
+            pytest.fail(f"{run.communicate()[1]}\n{there}\n{bed.box.processes()}")
     finally:
         run.kill()
     assert run.returncode == 130, err

@@ -63,13 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
-    if options.end_with_stdin:
-        threading.Thread(target=_end_with_stdin, daemon=True).start()
+    # A shell that starts a program beside itself has it ignore SIGINT, by which lost ones return.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     spot = SpotWatch(options.spot_notices, _end_softly)
-    if options.spot_notices:
-        spot.start()
     try:
         with interrupts_kept():
+            if options.end_with_stdin:
+                threading.Thread(target=_end_with_stdin, daemon=True).start()
+            if options.spot_notices:
+                spot.start()
             if _PIPES_VARIABLE in os.environ:
                 with open_dagster_pipes(message_writer=WorkerMessageWriter()) as pipes:
                     work(options.root, options.request, PipesProgress(pipes))

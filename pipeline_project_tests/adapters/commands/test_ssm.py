@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 
 import pytest
 
@@ -112,6 +113,41 @@ def test_a_command_ended_before_it_began_never_runs(running_box, tmp_path):
     )["Command"]["CommandId"]
     assert ended(commands, command_id).state == "cancelled"
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_command_ended_while_it_is_being_started_never_runs(running_box, tmp_path):
+    """The agent kills the script when the program's own process is there but not yet known."""
+    tools, begun, done = tmp_path / "tools", tmp_path / "begun", tmp_path / "done"
+    tools.mkdir()
+    slow = tools / "mv"  # notes the process, which takes a moment
+    slow.write_text(f'#!/bin/sh\ntouch {begun}; sleep 1\nPATH=/usr/bin:/bin exec mv "$@"\n')
+    slow.chmod(0o755)
+    running_box.box_environment["PATH"] = f"{tools}:{running_box.box_environment['PATH']}"
+    commands = ssm_commands(running_box)
+    deaf = f"import signal, time; signal.signal(15, 1); open({str(done)!r}, 'w'); time.sleep(60)"
+    command_id = commands.send(python(deaf), env={}, timeout_s=30, label="x")
+    assert wait_for(begun.exists)
+    commands.cancel(command_id)
+    assert ended(commands, command_id).state == "cancelled"
+    assert wait_for(lambda: running_box.box.processes() == [])
+    assert not done.exists()
+
+
+def test_the_grace_is_seconds_however_slow_the_look_for_processes(running_box, tmp_path):
+    tools, deaf = tmp_path / "tools", tmp_path / "deaf"
+    tools.mkdir()
+    slow = tools / "ps"
+    slow.write_text('#!/bin/sh\nsleep 0.5\nPATH=/usr/bin:/bin exec ps "$@"\n')
+    slow.chmod(0o755)
+    running_box.box_environment["PATH"] = f"{tools}:{running_box.box_environment['PATH']}"
+    commands = ssm_commands(running_box, grace_s=2)
+    program = f"import signal, time; signal.signal(15, 1); open({str(deaf)!r}, 'w'); time.sleep(60)"
+    command_id = commands.send(python(program), env={}, timeout_s=60, label="x")
+    assert wait_for(deaf.exists)
+    before = time.monotonic()
+    commands.cancel(command_id)
+    assert time.monotonic() - before < 8  # twenty looks of more than half a second before
+    assert running_box.box.processes() == []
 
 
 def test_a_program_that_reads_stdin_ends_itself_when_the_agent_kills_the_script(
