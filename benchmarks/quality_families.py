@@ -36,11 +36,13 @@ SHARED: Steps = {
     "tiles: cut, transformed, logarithms": lambda picture: picture.spectra,
     "heights over their neighbours": lambda picture: picture.spectra.heights,
     "means over rings and sectors": lambda picture: picture.sectors,
-    "Laplacian of the native pixels": lambda picture: picture.pyramid.laplacian(0),
     "Laplacian of half the size": lambda picture: picture.pyramid.laplacian(1),
 }
 IN_ROWS = ", in every row"
-GRADIENT: Steps = {f"Sobel gradient{IN_ROWS}": lambda picture: picture.gradient}
+WHOLE: Steps = {
+    f"Laplacian of the native pixels{IN_ROWS}": lambda picture: picture.pyramid.laplacian(0),
+    f"Sobel gradient{IN_ROWS}": lambda picture: picture.gradient,
+}
 
 
 def steps(names: set[str], shared: Steps, where: str = "") -> Steps:
@@ -65,7 +67,7 @@ def table(paths: list[Path], rounds: int) -> None:
     looked_at = {feature.measure for feature in judge.features}
     scorer = Scorer(judge, (), LEAST_SIDE_PX, ProcessorMeasurer())
     of_default = steps(looked_at, SHARED)
-    of_rows = steps(set(ALWAYS) - looked_at, GRADIENT, IN_ROWS)
+    of_rows = steps(set(ALWAYS) - looked_at, WHOLE, IN_ROWS)
     least: dict[str, np.ndarray] = {}
 
     def timed(step: str, place: int, work: Callable[..., object], *given: object) -> None:

@@ -5,10 +5,14 @@ between which threads wait for each other at Python's lock.
 """
 
 import multiprocessing
+import signal
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +22,8 @@ Result = TypeVar("Result")
 Job = Callable[[Sequence[Path]], Sequence[Result]]
 
 _MOST_HELD = 256  # pieces done before their turn
+# Compiled code with threads of its own, which Python does not count and a copy is without.
+_WITH_THREADS = frozenset({"lance", "torch"})
 _job: Job[Any] | None = None
 
 
@@ -40,10 +46,9 @@ def in_order_by_processes(
     pieces = deque(paths[at : at + chunk] for at in range(0, len(paths), chunk))
     held: deque[tuple[Sequence[Path], Future[Sequence[Result]] | Sequence[Result]]] = deque()
     running: list[Future[Sequence[Result]]] = []
-    # Not forked: this process has threads, whose locks a copy would keep.
     pool = ProcessPoolExecutor(
         max(1, processes - 1),
-        mp_context=multiprocessing.get_context("spawn"),
+        mp_context=_context(),
         initializer=_begin,
         initargs=(make,),
     )
@@ -74,6 +79,17 @@ def in_order_by_processes(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _context() -> BaseContext:
+    """Fork where that is safe, which takes no time; start anew elsewhere, in a fifth of a second.
+
+    A copy keeps the locks that other threads hold, for ever; macOS's own libraries hold some.
+    """
+    alone = threading.active_count() == 1 and _WITH_THREADS.isdisjoint(sys.modules)
+    if sys.platform != "linux" or not alone:
+        return multiprocessing.get_context("spawn")
+    return multiprocessing.get_context("fork")
+
+
 def _is_there(result: Future[Sequence[Result]] | Sequence[Result]) -> bool:
     return not isinstance(result, Future) or result.done()
 
@@ -93,6 +109,8 @@ def _result(
 
 def _begin(make: Callable[[], Job[Any]]) -> None:
     global _job
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a copy has what its original does on them
+        signal.signal(number, signal.SIG_DFL)
     follow_parent()
     _job = make()
 

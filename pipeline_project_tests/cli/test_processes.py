@@ -97,6 +97,25 @@ def test_closing_the_iterator_ends_the_processes(tmp_path):
     assert all(map(gone, others))
 
 
+@linux
+def test_a_process_is_copied_where_no_thread_holds_a_lock_and_else_begun_anew():
+    program = """
+import sys, threading
+from pipeline_project.cli.processes import _context
+end = threading.Event()
+print(_context().get_start_method())
+sys.modules["lance"] = sys
+print(_context().get_start_method())
+del sys.modules["lance"]
+print(_context().get_start_method())
+threading.Thread(target=end.wait).start()
+print(_context().get_start_method())
+end.set()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split() == ["fork", "spawn", "fork", "spawn"], done.stderr
+
+
 PROGRAM = """\
 import sys
 from functools import partial

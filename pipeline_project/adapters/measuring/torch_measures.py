@@ -19,7 +19,7 @@ from pipeline_project.adapters.measuring.torch_batch import (
 from pipeline_project.adapters.measuring.torch_filters import box_mean, crossed_second_derivative
 from pipeline_project.adapters.measuring.torch_spectra import SPECTRAL_TWINS, Twin
 from pipeline_project.core.quality.exposure import DARK_LEVEL, LIGHT_LEVEL
-from pipeline_project.core.quality.pyramid import ROUNDING
+from pipeline_project.core.quality.pyramid import ROUNDING, TILED_OCTAVE
 from pipeline_project.core.quality.reblur import BOX_PX
 from pipeline_project.core.quality.sharpness import FLOOR
 
@@ -55,7 +55,7 @@ def _tile_laplacian_variance(batch: Batch) -> Tensor:
     def log_largest(batch: Batch, index: int) -> Tensor:
         return (batch.laplacian(index).largest + ROUNDING).log()
 
-    return _to_variance(batch.at_reference(0, log_largest))
+    return _to_variance(batch.at_reference(TILED_OCTAVE, log_largest))
 
 
 def _sharpness(batch: Batch) -> Tensor:

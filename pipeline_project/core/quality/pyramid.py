@@ -16,6 +16,9 @@ from pipeline_project.core.quality.gray import Gray
 from pipeline_project.core.quality.strips import TILES, LaplacianSums, laplacian_sums
 
 REFERENCE_PX = 500_000
+# Octaves below the reference scale at which a picture is looked at by tiles: there it has a quarter
+# of the pixels, and single ones of noise or of JPEG's blocks count less.
+TILED_OCTAVE = 1
 # Variance of the Laplacian of the rounding to whole grey levels, 20/12. What lies below it is
 # not seen in 8 bits; it keeps logarithms finite.
 ROUNDING = 20 / 12
@@ -42,9 +45,10 @@ class Pyramid:
         return self._levels[index]
 
     def laplacian(self, index: int) -> LaplacianSums:
-        """Sums of the squared Laplacian of a level; by tiles at the reference scale alone."""
+        """Sums of the squared Laplacian of a level; by tiles around `TILED_OCTAVE` alone."""
         if index not in self._sums:
-            here = math.floor(self.reference_level) <= index <= math.ceil(self.reference_level)
+            tiled = self.reference_level + TILED_OCTAVE
+            here = math.floor(tiled) <= index <= math.ceil(tiled)
             self._sums[index] = laplacian_sums(self.level(index), TILES if here else 1)
         return self._sums[index]
 

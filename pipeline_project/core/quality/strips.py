@@ -13,7 +13,7 @@ from pipeline_project.core.quality.scratch import Scratch
 
 # A strip's responses then stay in the processor's cache until they are summed; the gradient takes
 # three times the memory per pixel.
-LAPLACIAN_STRIP_PX = 98_304
+LAPLACIAN_STRIP_PX = 131_072
 GRADIENT_STRIP_PX = 65_536
 TILES = 4
 _SCRATCH = Scratch()

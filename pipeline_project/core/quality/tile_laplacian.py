@@ -3,16 +3,16 @@
 import math
 
 from pipeline_project.core.quality.picture import Picture
-from pipeline_project.core.quality.pyramid import ROUNDING, Pyramid, log_to_variance
+from pipeline_project.core.quality.pyramid import ROUNDING, TILED_OCTAVE, Pyramid, log_to_variance
 
 
 def tile_laplacian_variance(picture: Picture) -> float:
     """Return the largest mean squared Laplacian of a 4x4 grid of tiles: higher is sharper.
 
-    Taken at the reference scale of 0.5 megapixels, as `reference_laplacian_variance`.
+    Taken an octave below the reference scale, at 0.125 megapixels, as `half_laplacian_variance`.
 
     Args:
-        picture: any size. One of less than 0.5 megapixels is taken as it is.
+        picture: any size. One of less than 0.5 megapixels is taken at a quarter of its pixels.
 
     Returns:
         Grey levels squared, 0 or more; 0 is a constant image.
@@ -21,7 +21,7 @@ def tile_laplacian_variance(picture: Picture) -> float:
         A portrait before a blurred background scores like a picture that is sharp all over. So
         does a blurred one with a date printed into it.
     """
-    return log_to_variance(picture.pyramid.at_reference(0, _log_largest))
+    return log_to_variance(picture.pyramid.at_reference(TILED_OCTAVE, _log_largest))
 
 
 def _log_largest(pyramid: Pyramid, index: int) -> float:

@@ -31,9 +31,9 @@ TAIL = 0.001
 # Enough to tell models apart, few enough to read; also where the file stays small.
 DIGITS = 5
 
-_LOG = (
-    "reference_laplacian_variance half_laplacian_variance tile_laplacian_variance contrast"
-).split()
+# None needs the Laplacian of all native pixels: it takes a sixth of the time of decoding them, for
+# two more right in a thousand.
+_LOG = "half_laplacian_variance tile_laplacian_variance contrast".split()
 _LINEAR = (
     "spectral_peak_max spectral_peak_mean radial_residual spectral_slope "
     "spectral_band_2 spectral_band_3 spectral_band_4 spectral_band_5 spectral_band_6 "
