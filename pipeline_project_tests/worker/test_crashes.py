@@ -196,6 +196,22 @@ def test_the_worker_ends_when_whoever_started_it_is_gone(tmp_path):
     assert worker.returncode == 130
 
 
+def test_a_worker_beside_a_shell_which_has_it_ignore_interrupts_hears_them_all_the_same(tmp_path):
+    house = House(tmp_path)
+    for number in range(8):
+        film(house.media / f"{number}.mp4", *range(5 * number, 5 * number + 5))
+    request = house.ask(sampling={"mode": "all"}, **settings())
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited, as from `worker &`
+    try:
+        worker = house.start(request)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    worker.stderr.readline()
+    worker.send_signal(signal.SIGINT)
+    assert "Interrupted" in end(worker)
+    assert worker.returncode == 130
+
+
 def test_an_open_stdin_does_not_keep_a_finished_worker(tmp_path):
     house = House(tmp_path)
     film(house.media / "a.mp4", 0)
