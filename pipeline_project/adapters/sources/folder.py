@@ -21,6 +21,10 @@ UNREADABLE_SUFFIXES = frozenset(".heic .heif .avif .jxl .jp2".split())
 MEDIA_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES | UNREADABLE_SUFFIXES
 
 
+# What every result of a run holds (`report/publish.py`): its frames were picked from here once.
+_OF_A_RESULT = frozenset({"candidates.csv", "report.html", "selection.csv", "selection.json"})
+
+
 @contextlib.contextmanager
 def fetch_file(uri: str) -> Iterator[Path]:
     """Give a `file:///` address's own file for the time of the `with` block.
@@ -47,7 +51,8 @@ def fetch_file(uri: str) -> Iterator[Path]:
 class FolderSource:
     """Lists media files below a folder by their suffix; what they are is for the reader to say.
 
-    Files of other types, hidden files and folders, and links that lead to folders are left out.
+    Files of other types, hidden files and folders, and links that lead to folders are left out,
+    and so are results of earlier runs below the folder, where nothing is named in `include`.
     What looks like media but cannot be opened is listed: the run then rejects it by name.
 
     Args:
@@ -113,6 +118,10 @@ class FolderSource:
 
         for parent, folders, names in os.walk(self._path, onerror=refused):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
+            below = Path(parent) != self._path and not self._include
+            if below and _OF_A_RESULT.issubset(names):
+                folders.clear()
+                continue
             # Links to folders are not followed: they may lead in circles, or to the same files.
             self._ignored += sum((Path(parent) / name).is_symlink() for name in folders)
             for name in sorted(names):

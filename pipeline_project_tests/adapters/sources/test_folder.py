@@ -66,6 +66,21 @@ def test_include_patterns_say_what_is_listed(folder, include, expected):
     assert names(FolderSource(folder, include)) == expected
 
 
+def test_results_of_earlier_runs_are_no_footage_unless_they_are_named(folder):
+    result = folder / "curated" / "20261122-070524-aaae6d14"
+    (result / "frames").mkdir(parents=True)
+    (result / "frames" / "0001_b.jpg").touch()
+    (folder / "curated" / "own.jpg").touch()
+    for name in ("candidates.csv", "report.html", "selection.csv", "selection.json"):
+        (result / name).touch()
+    footage = ["a.JPG", "b.mp4", "curated/own.jpg", "sub/c.mov", "sub/deep/d.png"]
+    assert names(FolderSource(folder)) == footage
+    assert names(FolderSource(folder, ["*/frames/*"])) == [
+        "curated/20261122-070524-aaae6d14/frames/0001_b.jpg"
+    ]
+    assert names(FolderSource(result)) == ["frames/0001_b.jpg"]
+
+
 def test_one_file_is_a_source_whatever_its_suffix(folder):
     [ref] = FolderSource(folder / "notes.txt").list()
     assert ref.name == "notes.txt"
